@@ -1,0 +1,97 @@
+//! The languages that Mandi speaks.
+
+use serde::{Deserialize, Serialize};
+
+/// English and nine Indian languages, by ISO 639-1 code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Hindi.
+    Hi,
+    /// Tamil.
+    Ta,
+    /// Telugu.
+    Te,
+    /// Marathi.
+    Mr,
+    /// Gujarati.
+    Gu,
+    /// Kannada.
+    Kn,
+    /// Malayalam.
+    Ml,
+    /// Punjabi (Gurmukhi script).
+    Pa,
+    /// Bengali.
+    Bn,
+}
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::En,
+        Self::Hi,
+        Self::Ta,
+        Self::Te,
+        Self::Mr,
+        Self::Gu,
+        Self::Kn,
+        Self::Ml,
+        Self::Pa,
+        Self::Bn,
+    ];
+
+    /// The ISO 639-1 code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Hi => "hi",
+            Self::Ta => "ta",
+            Self::Te => "te",
+            Self::Mr => "mr",
+            Self::Gu => "gu",
+            Self::Kn => "kn",
+            Self::Ml => "ml",
+            Self::Pa => "pa",
+            Self::Bn => "bn",
+        }
+    }
+
+    /// Its English name, as a prompt says it.
+    #[must_use]
+    pub const fn english_name(self) -> &'static str {
+        match self {
+            Self::En => "English",
+            Self::Hi => "Hindi",
+            Self::Ta => "Tamil",
+            Self::Te => "Telugu",
+            Self::Mr => "Marathi",
+            Self::Gu => "Gujarati",
+            Self::Kn => "Kannada",
+            Self::Ml => "Malayalam",
+            Self::Pa => "Punjabi",
+            Self::Bn => "Bengali",
+        }
+    }
+
+    /// What is said, in this language, when the documents do not hold the answer.
+    #[must_use]
+    pub const fn not_enough_data(self) -> &'static str {
+        match self {
+            Self::En => "There is not enough data in the documents to answer this.",
+            Self::Hi => "इस प्रश्न का उत्तर देने के लिए दस्तावेज़ों में पर्याप्त जानकारी नहीं है।",
+            Self::Ta => "இந்தக் கேள்விக்குப் பதிலளிக்க ஆவணங்களில் போதுமான தகவல் இல்லை.",
+            Self::Te => "ఈ ప్రశ్నకు సమాధానం ఇవ్వడానికి పత్రాలలో తగినంత సమాచారం లేదు.",
+            Self::Mr => "या प्रश्नाचे उत्तर देण्यासाठी कागदपत्रांमध्ये पुरेशी माहिती नाही.",
+            Self::Gu => "આ પ્રશ્નનો જવાબ આપવા માટે દસ્તાવેજોમાં પૂરતી માહિતી નથી.",
+            Self::Kn => "ಈ ಪ್ರಶ್ನೆಗೆ ಉತ್ತರಿಸಲು ದಾಖಲೆಗಳಲ್ಲಿ ಸಾಕಷ್ಟು ಮಾಹಿತಿ ಇಲ್ಲ.",
+            Self::Ml => "ഈ ചോദ്യത്തിന് ഉത്തരം നൽകാൻ രേഖകളിൽ മതിയായ വിവരമില്ല.",
+            Self::Pa => "ਇਸ ਸਵਾਲ ਦਾ ਜਵਾਬ ਦੇਣ ਲਈ ਦਸਤਾਵੇਜ਼ਾਂ ਵਿੱਚ ਲੋੜੀਂਦੀ ਜਾਣਕਾਰੀ ਨਹੀਂ ਹੈ।",
+            Self::Bn => "এই প্রশ্নের উত্তর দেওয়ার জন্য নথিগুলিতে যথেষ্ট তথ্য নেই।",
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What every part of Mandi shares: tenants, ids, errors, time, settings, and the ports to the outside.
+//!
+//! Nothing here knows HTTP, AWS or Lambda. A port (a trait in [`ports`]) is where the outside begins; its
+//! adapters live in their own crates, and one conformance suite in `mandi-testkit` runs against all of them.
+
+pub mod error;
+pub mod ids;
+pub mod identity;
+pub mod language;
+pub mod lease;
+pub mod metering;
+pub mod money;
+pub mod ports;
+pub mod settings;
+pub mod time;
+
+pub use error::{FieldError, Problem, ProblemKind, Result};
+pub use identity::{Permission, Principal, TenantId};
+pub use language::Language;
+pub use money::MicroUsd;
+pub use time::{Clock, SystemClock, Timestamp};

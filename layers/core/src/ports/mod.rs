@@ -1,0 +1,17 @@
+//! The ports: what the platform needs of the outside, and nothing of how it is done.
+
+mod embedder;
+mod language_model;
+mod objects;
+mod records;
+
+pub use embedder::{Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, Reranker};
+pub use language_model::{
+    ChatMessage, Delta, FinishReason, Generation, GenerationStream, LanguageModel, ModelError, ModelRef, Role,
+    TimeoutPhase, TokenUsage,
+};
+pub use objects::{ObjectKey, ObjectPage, ObjectPrefix, Objects, ObjectsError, PutOutcome};
+pub use records::{
+    Condition, Fields, Key, MAX_RECORD_BYTES, MAX_TRANSACTION_WRITES, Order, Page, Partition, Query, Range, Record,
+    Records, RecordsError, Update, Value, Write,
+};

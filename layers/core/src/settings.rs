@@ -1,0 +1,128 @@
+//! Every environment variable, in one table: its name, its default, what it means.
+//!
+//! Code reads settings by the constants here and nowhere else; README shows the same table, and a test
+//! compares the two.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Problem, Result};
+
+/// One environment variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name.
+    pub name: &'static str,
+    /// What holds when it is not set; `None` when it has to be set where it is read.
+    pub default: Option<&'static str>,
+    /// What it means, with its unit.
+    pub meaning: &'static str,
+}
+
+macro_rules! settings {
+    ($($constant:ident = $name:literal, $default:expr, $meaning:literal;)+) => {
+        $(#[doc = $meaning] pub const $constant: Setting = Setting { name: $name, default: $default, meaning: $meaning };)+
+
+        /// All of them.
+        pub const ALL: &[Setting] = &[$($constant),+];
+    };
+}
+
+settings! {
+    DATA_DIR = "MANDI_DATA", Some(".mandi/data"), "folder of the local store (runner)";
+    MODELS_DIR = "MANDI_MODELS", Some(".mandi/models"), "folder of the model files; `/opt/models` in the Lambda layer";
+    PORT = "MANDI_PORT", Some("8080"), "port that the runner listens on; 0 picks a free one";
+    LOG = "MANDI_LOG", Some("info"), "what is logged, as in `RUST_LOG`";
+    JWT_ISSUER = "MANDI_JWT_ISSUER", Some("mandi-local"), "the `iss` that tokens must have";
+    JWT_AUDIENCE = "MANDI_JWT_AUDIENCE", Some("mandi"), "the `aud` that tokens must have";
+    JWKS_URL = "MANDI_JWKS_URL", None, "URL of the issuer's public keys (AWS)";
+    JWT_SECRET = "MANDI_JWT_SECRET", None, "HS256 secret of at least 32 bytes, in place of a JWKS URL (tests of the Lambda binaries)";
+    TABLE = "MANDI_TABLE", None, "name of the DynamoDB table (AWS)";
+    BUCKET = "MANDI_BUCKET", None, "name of the S3 bucket for documents (AWS)";
+    VECTORS_URI = "MANDI_VECTORS_URI", None, "where the LanceDB tables lie: `s3://bucket/prefix` (AWS); the runner uses its data folder";
+    EMBEDDING_FUNCTION = "MANDI_EMBEDDING_FUNCTION", None, "name of the embedding function, which chat calls to search (AWS)";
+    PROVIDER = "MANDI_PROVIDER", Some("local"), "the language model's provider: `local`, `bedrock`, `openai` or `none`";
+    BEDROCK_MODEL = "MANDI_BEDROCK_MODEL", Some("anthropic.claude-3-5-haiku-20241022-v1:0"), "the model that Bedrock answers with";
+    OPENAI_BASE_URL = "MANDI_OPENAI_BASE_URL", None, "base URL of an OpenAI-compatible endpoint, such as `http://127.0.0.1:11434/v1`";
+    OPENAI_MODEL = "MANDI_OPENAI_MODEL", None, "the model to ask that endpoint for";
+    OPENAI_KEY = "MANDI_OPENAI_KEY", None, "the key for that endpoint (a secret; never logged)";
+    TENANT_PROVIDERS = "MANDI_TENANT_PROVIDERS", None, "JSON file of providers by tenant, where they differ from the default";
+    PRICES = "MANDI_PRICES", None, "JSON file of prices by `provider/model`, in micro-dollars a million tokens; over the built-in table";
+    CONTEXT_TOKENS = "MANDI_CONTEXT_TOKENS", Some("8192"), "tokens that prompt and answer may have together, for a remote model";
+    CONNECT_TIMEOUT_MS = "MANDI_CONNECT_TIMEOUT_MS", Some("5000"), "longest wait for a connection to a language model, in ms";
+    FIRST_TOKEN_TIMEOUT_MS = "MANDI_FIRST_TOKEN_TIMEOUT_MS", Some("30000"), "longest wait for the first token, in ms";
+    TOKEN_TIMEOUT_MS = "MANDI_TOKEN_TIMEOUT_MS", Some("15000"), "longest wait between two tokens, in ms";
+    STREAM_LEASE_MS = "MANDI_STREAM_LEASE_MS", Some("10000"), "after how long without a sign the writer of a stream is taken for dead, in ms";
+    STREAM_KEEP_ALIVE_MS = "MANDI_STREAM_KEEP_ALIVE_MS", Some("10000"), "after how long without an event a stream sends a comment, in ms";
+    DRAIN_MS = "MANDI_DRAIN_MS", Some("20000"), "how long the runner waits on SIGTERM for requests to end, in ms";
+    OPENAPI = "MANDI_OPENAPI", None, "file of the whole OpenAPI document, in the Lambda layer; a function alone serves its own part";
+}
+
+/// The settings of this process, read once at start.
+#[derive(Clone, Debug, Default)]
+pub struct Settings(BTreeMap<String, String>);
+
+impl Settings {
+    /// From the environment. An empty variable counts as not set.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self::from_pairs(std::env::vars())
+    }
+
+    /// From pairs, for tests and the command line.
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    /// With one more.
+    #[must_use]
+    pub fn with(mut self, setting: Setting, value: impl Into<String>) -> Self {
+        self.0.insert(setting.name.to_owned(), value.into());
+        self
+    }
+
+    /// The value, or the default, or `None`.
+    #[must_use]
+    pub fn optional(&self, setting: Setting) -> Option<&str> {
+        self.0.get(setting.name).map(String::as_str).or(setting.default)
+    }
+
+    /// The value or the default.
+    ///
+    /// # Errors
+    /// Neither is there: the error names the variable and what it means.
+    pub fn required(&self, setting: Setting) -> Result<&str> {
+        self.optional(setting)
+            .ok_or_else(|| Problem::field(setting.name, format!("set this environment variable: {}", setting.meaning)))
+    }
+
+    /// The value as a number or another type that is read from text.
+    ///
+    /// # Errors
+    /// It is not set and has no default, or it does not read as that type.
+    pub fn parsed<T: std::str::FromStr>(&self, setting: Setting) -> Result<T> {
+        let text = self.required(setting)?;
+        text.parse().map_err(|_| {
+            Problem::field(setting.name, format!("`{text}` is not valid; it is the {}", setting.meaning))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_that_is_missing_is_named_with_its_meaning() {
+        let error = Settings::default().required(TABLE).unwrap_err();
+        assert_eq!(error.errors[0].pointer, "MANDI_TABLE");
+        assert!(error.detail.contains("DynamoDB"));
+    }
+
+    #[test]
+    fn a_default_holds_until_the_variable_is_set() {
+        let settings = Settings::default();
+        assert_eq!(settings.parsed::<u16>(PORT).ok(), Some(8080));
+        let settings = settings.with(PORT, "x");
+        assert!(settings.parsed::<u16>(PORT).unwrap_err().detail.contains("`x`"));
+    }
+}

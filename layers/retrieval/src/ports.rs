@@ -1,0 +1,103 @@
+//! What retrieval needs of the outside: an index of chunks, and, for its consumers, a search.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use mandi_core::identity::{Principal, TenantId};
+use mandi_core::Result;
+
+use crate::filter::Filter;
+use crate::passage::{Chunk, CollectionName, DocumentKey, Passage, SearchRequest};
+
+/// A search over the caller's collections. Implemented in process by `hybrid::HybridSearch`, and in
+/// AWS, for functions that hold no index, by a call of the embedding function.
+#[async_trait]
+pub trait Search: Send + Sync + fmt::Debug {
+    /// The best passages first.
+    ///
+    /// # Errors
+    /// A collection that the tenant does not have is `not-found`; a filter on an unknown field, or of a wrong
+    /// type, is `invalid-request`.
+    async fn search(&self, caller: &Principal, request: SearchRequest) -> Result<Vec<Passage>>;
+}
+
+/// One collection of one tenant, as the index names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IndexTable {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The collection.
+    pub collection: CollectionName,
+}
+
+/// A chunk with its vector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IndexedChunk {
+    /// The chunk.
+    pub chunk: Chunk,
+    /// Its vector, of the collection's dimensions.
+    pub vector: Vec<f32>,
+}
+
+/// All chunks of one document, to take the place of those that are there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DocumentChunks {
+    /// The document.
+    pub document: DocumentKey,
+    /// Its chunks, at least one.
+    pub chunks: Vec<IndexedChunk>,
+}
+
+/// A chunk that one list found, with that list's score (higher is better).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// The chunk.
+    pub chunk: Chunk,
+    /// Cosine similarity, or BM25.
+    pub score: f32,
+}
+
+/// What the quality report reads of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VectorRow {
+    /// The document.
+    pub document: DocumentKey,
+    /// The chunk's number.
+    pub number: u32,
+    /// The vector as it is stored.
+    pub vector: Vec<f32>,
+}
+
+/// The index of vectors and keywords: one table for each collection.
+#[async_trait]
+pub trait ChunkIndex: Send + Sync + fmt::Debug {
+    /// Makes the table, unless it is there. `dimensions` is the length of its vectors.
+    async fn create(&self, table: &IndexTable, dimensions: usize) -> Result<()>;
+
+    /// Removes the table and all that is in it; removing an absent one is no error.
+    async fn drop(&self, table: &IndexTable) -> Result<()>;
+
+    /// Replaces all chunks of each document in one step: a search sees all of the old or all of the new,
+    /// for all the documents of the call.
+    ///
+    /// # Errors
+    /// A metadata field whose type differs from what the table holds under that name is `invalid-request`.
+    async fn upsert(&self, table: &IndexTable, documents: Vec<DocumentChunks>) -> Result<()>;
+
+    /// Removes all chunks of a document. Returns how many there were.
+    async fn delete(&self, table: &IndexTable, document: &DocumentKey) -> Result<u64>;
+
+    /// The `k` nearest chunks that pass the filter, nearest first.
+    async fn nearest(&self, table: &IndexTable, vector: &[f32], k: usize, filter: Option<&Filter>)
+        -> Result<Vec<Hit>>;
+
+    /// The `k` best chunks by BM25 over the terms of `query`, that pass the filter, best first.
+    async fn keyword(&self, table: &IndexTable, query: &str, k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>>;
+
+    /// How many chunks the table holds.
+    async fn count(&self, table: &IndexTable) -> Result<u64>;
+
+    /// Every row's vector, in batches, in one pass.
+    async fn vectors(&self, table: &IndexTable) -> Result<BoxStream<'static, Result<Vec<VectorRow>>>>;
+}
