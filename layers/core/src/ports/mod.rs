@@ -2,6 +2,7 @@
 
 mod embedder;
 mod language_model;
+pub mod limits;
 mod objects;
 mod records;
 
@@ -12,6 +13,6 @@ pub use language_model::{
 };
 pub use objects::{ObjectKey, ObjectPage, ObjectPrefix, Objects, ObjectsError, PutOutcome};
 pub use records::{
-    Condition, Fields, Key, MAX_RECORD_BYTES, MAX_TRANSACTION_WRITES, Order, Page, Partition, Query, Range, Record,
-    Records, RecordsError, Update, Value, Write,
+    Condition, Fields, Key, MAX_RECORD_BYTES, MAX_SORT_BYTES, MAX_TRANSACTION_WRITES, Order, Page, Partition, Query,
+    Range, Record, Records, RecordsError, Update, Value, Write,
 };

@@ -321,6 +321,17 @@ pub enum Write {
     Check(Key, Condition),
 }
 
+impl Write {
+    /// The key of the record that it is about.
+    #[must_use]
+    pub const fn key(&self) -> &Key {
+        match self {
+            Self::Put(record, _) => &record.key,
+            Self::Update(key, ..) | Self::Delete(key, _) | Self::Check(key, _) => key,
+        }
+    }
+}
+
 /// Which sort keys a query reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Range {
@@ -438,6 +449,7 @@ pub trait Records: Send + Sync + fmt::Debug {
     async fn query(&self, query: Query) -> Result<Page, RecordsError>;
 
     /// Does all writes, or none. At most [`MAX_TRANSACTION_WRITES`], each of another key. `token`, when
-    /// given, makes a repeated call with the same writes within ten minutes have no second effect.
+    /// given, makes a repeated call with the same writes within ten minutes have no second effect; it takes
+    /// the place of one write, and is an error with other writes.
     async fn transact(&self, writes: Vec<Write>, token: Option<&str>) -> Result<(), RecordsError>;
 }
