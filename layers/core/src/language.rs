@@ -78,6 +78,31 @@ impl Language {
         }
     }
 
+    /// The language of a text by its script, where the script tells. Devanagari is Marathi if `otherwise` is,
+    /// else Hindi; Latin script and everything else is `otherwise`.
+    #[must_use]
+    pub fn of_text(text: &str, otherwise: Self) -> Self {
+        let mut counts = [0_u32; 9];
+        let scripts: [(std::ops::RangeInclusive<char>, Self); 9] = [
+            ('\u{0900}'..='\u{097F}', if otherwise == Self::Mr { Self::Mr } else { Self::Hi }),
+            ('\u{0980}'..='\u{09FF}', Self::Bn),
+            ('\u{0A00}'..='\u{0A7F}', Self::Pa),
+            ('\u{0A80}'..='\u{0AFF}', Self::Gu),
+            ('\u{0B80}'..='\u{0BFF}', Self::Ta),
+            ('\u{0C00}'..='\u{0C7F}', Self::Te),
+            ('\u{0C80}'..='\u{0CFF}', Self::Kn),
+            ('\u{0D00}'..='\u{0D7F}', Self::Ml),
+            ('A'..='z', otherwise),
+        ];
+        for character in text.chars().filter(|character| !character.is_ascii() || character.is_ascii_alphabetic()) {
+            if let Some(found) = scripts.iter().position(|(range, _)| range.contains(&character)) {
+                counts[found] += 1;
+            }
+        }
+        let most = (0..scripts.len()).max_by_key(|place| (counts[*place], *place));
+        most.map_or(otherwise, |place| scripts[place].1)
+    }
+
     /// What is said, in this language, when the documents do not hold the answer.
     #[must_use]
     pub const fn not_enough_data(self) -> &'static str {
@@ -92,6 +117,27 @@ impl Language {
             Self::Ml => "ഈ ചോദ്യത്തിന് ഉത്തരം നൽകാൻ രേഖകളിൽ മതിയായ വിവരമില്ല.",
             Self::Pa => "ਇਸ ਸਵਾਲ ਦਾ ਜਵਾਬ ਦੇਣ ਲਈ ਦਸਤਾਵੇਜ਼ਾਂ ਵਿੱਚ ਲੋੜੀਂਦੀ ਜਾਣਕਾਰੀ ਨਹੀਂ ਹੈ।",
             Self::Bn => "এই প্রশ্নের উত্তর দেওয়ার জন্য নথিগুলিতে যথেষ্ট তথ্য নেই।",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_in_the_language_of_its_script() {
+        assert_eq!(Language::of_text("खरीदार को भुगतान कब करना है?", Language::En), Language::Hi);
+        assert_eq!(Language::of_text("खरेदीदाराने पैसे कधी द्यावेत?", Language::Mr), Language::Mr);
+        assert_eq!(Language::of_text("வாங்குபவர் எப்போது பணம் செலுத்த வேண்டும்?", Language::En), Language::Ta);
+        assert_eq!(Language::of_text("When must the buyer pay?", Language::En), Language::En);
+        assert_eq!(Language::of_text("12345", Language::Bn), Language::Bn);
+    }
+
+    #[test]
+    fn every_language_can_say_that_it_does_not_know() {
+        for language in Language::ALL {
+            assert_eq!(Language::of_text(language.not_enough_data(), language), language);
         }
     }
 }

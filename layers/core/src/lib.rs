@@ -12,6 +12,7 @@ pub mod metering;
 pub mod money;
 pub mod ports;
 pub mod settings;
+pub mod streams;
 pub mod time;
 
 pub use error::{FieldError, Problem, ProblemKind, Result};
