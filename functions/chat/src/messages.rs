@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mandi_core::ids::{CallId, ConversationId, MessageId};
-use mandi_core::metering::{MeteredCall, Meter, transact_contended};
+use mandi_core::metering::{Meter, MeteredCall, merged, transact_contended};
 use mandi_core::ports::{Condition, FinishReason, Key, ModelRef, Order, Query, Range, Record, Records, RecordsError, Role, Update, Write};
 use mandi_core::streams::{StreamId, Streams, Writer};
 use mandi_core::{Clock, Language, Principal, Problem, Result, Timestamp};
@@ -246,26 +246,6 @@ fn record(owner: &Principal, conversation: &ConversationId, message: &Message) -
         MessageStatus::Incomplete => "incomplete",
     };
     Record::new(key(owner, conversation, &message.id)).with("status", status).with_json("message", message)
-}
-
-/// Puts updates of the same record together: a transaction writes each record once.
-fn merged(writes: Vec<Write>) -> Vec<Write> {
-    let mut kept: Vec<Write> = Vec::with_capacity(writes.len());
-    for write in writes {
-        let same = |other: &&mut Write| matches!((&write, other), (Write::Update(key, ..), Write::Update(known, ..)) if key == known);
-        match kept.iter_mut().find(same) {
-            Some(Write::Update(_, known, _)) => {
-                if let Write::Update(_, update, _) = write {
-                    for (name, amount) in update.add {
-                        *known.add.entry(name).or_default() += amount;
-                    }
-                    known.set.extend(update.set);
-                }
-            }
-            _ => kept.push(write),
-        }
-    }
-    kept
 }
 
 /// What a second message is told while the first is being answered.

@@ -234,6 +234,27 @@ pub async fn transact_contended(records: &dyn Records, writes: Vec<Write>) -> Re
     }
 }
 
+/// Puts updates of the same record together: a transaction writes each record once.
+#[must_use]
+pub fn merged(writes: Vec<Write>) -> Vec<Write> {
+    let mut kept: Vec<Write> = Vec::with_capacity(writes.len());
+    for write in writes {
+        let same = |other: &&mut Write| matches!((&write, other), (Write::Update(key, ..), Write::Update(known, ..)) if key == known);
+        match kept.iter_mut().find(same) {
+            Some(Write::Update(_, known, _)) => {
+                if let Write::Update(_, update, _) = write {
+                    for (name, amount) in update.add {
+                        *known.add.entry(name).or_default() += amount;
+                    }
+                    known.set.extend(update.set);
+                }
+            }
+            _ => kept.push(write),
+        }
+    }
+    kept
+}
+
 fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,0 +1,167 @@
+//! Collections as they are stored: one record each.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mandi_core::ports::{Condition, Embedder, Key, Order, Partition, Query, Range, Record, Records, RecordsError};
+use mandi_core::{Clock, Principal, Problem, Result, TenantId, Timestamp};
+use mandi_retrieval::{CollectionName, hybrid};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::embedders::Embedders;
+
+/// A collection of documents that share an embedding model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Collection {
+    /// Its name.
+    pub name: CollectionName,
+    /// The embedding model of its vectors.
+    #[schema(example = "local/all-MiniLM-L6-v2")]
+    pub embedding_model: String,
+    /// The length of its vectors.
+    pub dimensions: usize,
+    /// What is in it.
+    pub description: Option<String>,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+/// What a collection is to be.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CollectionSettings {
+    /// The embedding model; the local one when it is not given. It cannot be changed later.
+    #[schema(example = "local/all-MiniLM-L6-v2")]
+    pub(crate) embedding_model: Option<String>,
+    /// What is in it, at most 1,000 characters.
+    #[schema(max_length = 1_000)]
+    pub(crate) description: Option<String>,
+}
+
+/// The longest description, in characters.
+const MAX_DESCRIPTION_CHARACTERS: usize = 1_000;
+/// The most collections of a tenant.
+const MAX_COLLECTIONS: usize = 100;
+
+/// The collections of a store.
+#[derive(Clone, Debug)]
+pub struct Collections {
+    records: Arc<dyn Records>,
+    clock: Arc<dyn Clock>,
+    embedders: Embedders,
+}
+
+fn partition(tenant: &TenantId) -> Partition {
+    Partition::of(tenant, &["collections"])
+}
+
+fn key(tenant: &TenantId, name: &CollectionName) -> Key {
+    Key::new(partition(tenant), name.as_str())
+}
+
+impl Collections {
+    /// Collections in a store.
+    #[must_use]
+    pub const fn new(records: Arc<dyn Records>, clock: Arc<dyn Clock>, embedders: Embedders) -> Self {
+        Self { records, clock, embedders }
+    }
+
+    /// Checks a name from a path.
+    pub(crate) fn parse(name: &str) -> Result<CollectionName> {
+        CollectionName::parse(name).ok_or_else(|| Problem::field("collection", CollectionName::RULE))
+    }
+
+    /// A collection that has to be there.
+    pub(crate) async fn get(&self, tenant: &TenantId, name: &CollectionName) -> Result<Collection> {
+        let record = self.records.get(&key(tenant, name)).await?.ok_or_else(|| missing(name))?;
+        record.json("collection")
+    }
+
+    /// Makes a collection, or describes it anew. Returns it, and whether it is new.
+    pub(crate) async fn put(&self, tenant: &TenantId, name: CollectionName, settings: CollectionSettings) -> Result<(Collection, bool)> {
+        if settings.description.as_ref().is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_CHARACTERS) {
+            return Err(Problem::field("/description", format!("it is at most {MAX_DESCRIPTION_CHARACTERS} characters")));
+        }
+        let found = match self.records.get(&key(tenant, &name)).await? {
+            Some(record) => Some(record.json::<Collection>("collection")?),
+            None => None,
+        };
+        if let Some(found) = &found
+            && let Some(asked) = &settings.embedding_model
+            && *asked != found.embedding_model
+        {
+            let detail = format!(
+                "the collection's vectors are of `{}`; make another collection for `{asked}`",
+                found.embedding_model
+            );
+            return Err(Problem::conflict(detail));
+        }
+        let is_new = found.is_none();
+        let collection = match found {
+            Some(found) => Collection { description: settings.description.or_else(|| found.description.clone()), ..found },
+            None => self.new_collection(tenant, name, settings).await?,
+        };
+        let record = Record::new(key(tenant, &collection.name)).with_json("collection", &collection)?;
+        let condition = if is_new { Condition::Absent } else { Condition::Present };
+        match self.records.put(record, condition).await {
+            Ok(()) => Ok((collection, is_new)),
+            Err(RecordsError::ConditionFailed { .. }) => {
+                Err(Problem::conflict("the collection was made or deleted at the same time; repeat the request"))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn new_collection(&self, tenant: &TenantId, name: CollectionName, settings: CollectionSettings) -> Result<Collection> {
+        if self.names(tenant).await?.len() >= MAX_COLLECTIONS {
+            let detail = format!("a tenant has at most {MAX_COLLECTIONS} collections; delete one, or use metadata to part documents");
+            return Err(Problem::conflict(detail));
+        }
+        let model = self.embedders.model(settings.embedding_model.as_deref())?;
+        Ok(Collection {
+            name,
+            embedding_model: Embedders::name(model),
+            dimensions: model.dimensions,
+            description: settings.description,
+            created_at: self.clock.now(),
+        })
+    }
+
+    /// Forgets a collection.
+    pub(crate) async fn remove(&self, tenant: &TenantId, name: &CollectionName) -> Result<()> {
+        Ok(self.records.delete(&key(tenant, name), Condition::Always).await?)
+    }
+
+    /// A page of collections, by name.
+    pub(crate) async fn list(&self, tenant: &TenantId, limit: usize, after: Option<String>) -> Result<(Vec<Collection>, Option<String>)> {
+        let query = Query { partition: partition(tenant), range: Range::All, order: Order::Ascending, limit, after };
+        let page = self.records.query(query).await?;
+        Ok((page.records.iter().map(|record| record.json("collection")).collect::<Result<_>>()?, page.next))
+    }
+
+    async fn names(&self, tenant: &TenantId) -> Result<Vec<CollectionName>> {
+        let (collections, _) = self.list(tenant, MAX_COLLECTIONS, None).await?;
+        Ok(collections.into_iter().map(|collection| collection.name).collect())
+    }
+}
+
+#[async_trait]
+impl hybrid::Collections for Collections {
+    async fn embedder(&self, caller: &Principal, name: &CollectionName) -> Result<Arc<dyn Embedder>> {
+        let collection = self.get(&caller.tenant, name).await?;
+        self.embedders.bound(&caller.tenant, &caller.user, Some(&collection.embedding_model))
+    }
+
+    async fn all(&self, caller: &Principal) -> Result<Vec<CollectionName>> {
+        self.names(&caller.tenant).await
+    }
+}
+
+/// What a caller is told of a collection that is not there.
+fn missing(name: &CollectionName) -> Problem {
+    let mut problem = Problem::not_found("collection");
+    problem.detail = format!("there is no collection `{name}`; `PUT /v1/collections/{name}` makes it");
+    problem
+}

@@ -1,0 +1,230 @@
+//! Documents: from what was sent to chunks in the index, and a record of how it went.
+
+mod input;
+mod store;
+
+use std::sync::Arc;
+
+use mandi_core::ports::{EmbeddingPurpose, Records};
+use mandi_core::{Clock, Principal, Problem, Result, Timestamp};
+use mandi_retrieval::chunk::{self, ChunkSize, TokenSpans};
+use mandi_retrieval::ports::{DocumentChunks, IndexTable, IndexedChunk};
+use mandi_retrieval::{Chunk, ChunkIndex, CollectionName, DocumentKey};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::collections::Collection;
+use crate::embedders::Embedders;
+
+pub(crate) use input::{DocumentInput, NewDocuments, from_file};
+
+/// How far a document has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DocumentStatus {
+    /// It waits for its job.
+    Queued,
+    /// It is found by searches.
+    Indexed,
+    /// It was there already, with the same content: nothing was done.
+    Unchanged,
+    /// It was not taken; `error` says why. What was there before is as it was.
+    Failed,
+}
+
+/// A document of a collection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Document {
+    /// What it is.
+    pub(crate) entity_type: String,
+    /// Which one.
+    pub(crate) entity_id: String,
+    /// How far it has come.
+    pub(crate) status: DocumentStatus,
+    /// How many chunks it has in the index.
+    pub(crate) chunks: u32,
+    /// Its title, if it has one.
+    pub(crate) title: Option<String>,
+    /// The SHA-256 of what was sent, in hex: the same content need not be sent again.
+    pub(crate) content_sha256: String,
+    /// When it was indexed.
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) updated_at: Timestamp,
+}
+
+/// What became of a document that was sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct DocumentOutcome {
+    /// What it is.
+    pub(crate) entity_type: String,
+    /// Which one.
+    pub(crate) entity_id: String,
+    /// How far it has come.
+    pub(crate) status: DocumentStatus,
+    /// How many chunks it has in the index.
+    pub(crate) chunks: u32,
+    /// Why it failed: the reason and the way out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+}
+
+/// Indexes documents.
+#[derive(Clone)]
+pub(crate) struct Documents {
+    pub(crate) records: Arc<dyn Records>,
+    pub(crate) index: Arc<dyn ChunkIndex>,
+    pub(crate) embedders: Embedders,
+    pub(crate) tokens: Arc<dyn TokenSpans + Send + Sync>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Whose documents, and where they go.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) table: IndexTable,
+    pub(crate) user: String,
+    pub(crate) embedding_model: String,
+    pub(crate) dimensions: usize,
+}
+
+impl Target {
+    pub(crate) fn new(owner: &Principal, collection: &Collection) -> Self {
+        Self {
+            table: IndexTable { tenant: owner.tenant.clone(), collection: collection.name.clone() },
+            user: owner.user.clone(),
+            embedding_model: collection.embedding_model.clone(),
+            dimensions: collection.dimensions,
+        }
+    }
+}
+
+/// A document that is ready to be embedded.
+struct Prepared {
+    key: DocumentKey,
+    title: Option<String>,
+    content_sha256: String,
+    chunks: Vec<Chunk>,
+}
+
+impl Documents {
+    /// Indexes documents in one step. A document that fails is an outcome, and does not harm the others; an
+    /// error is ours or the store's, and leaves every document as it was.
+    pub(crate) async fn index(&self, target: &Target, inputs: Vec<DocumentInput>) -> Result<Vec<Result<DocumentOutcome>>> {
+        let mut outcomes = Vec::with_capacity(inputs.len());
+        let mut prepared: Vec<(usize, Prepared)> = Vec::new();
+        for (place, input) in inputs.into_iter().enumerate() {
+            let known = self.find(&target.table, &input.key()).await?;
+            let sha256 = input.sha256();
+            if let Some(known) = known.filter(|known| known.content_sha256 == sha256) {
+                outcomes.push(Ok(Self::outcome(&input.key(), DocumentStatus::Unchanged, known.chunks)));
+                continue;
+            }
+            let key = input.key();
+            match self.prepare(input, sha256).await {
+                Ok(document) => {
+                    // Of two versions in one call the last one counts, as if they had come one after the other.
+                    prepared.retain(|(_, earlier)| earlier.key != key);
+                    let chunks = u32::try_from(document.chunks.len()).unwrap_or(u32::MAX);
+                    outcomes.push(Ok(Self::outcome(&key, DocumentStatus::Indexed, chunks)));
+                    prepared.push((place, document));
+                }
+                Err(problem) => outcomes.push(Err(problem)),
+            }
+        }
+        let documents = prepared.into_iter().map(|(_, document)| document).collect();
+        self.store(target, documents).await?;
+        Ok(outcomes)
+    }
+
+    fn outcome(key: &DocumentKey, status: DocumentStatus, chunks: u32) -> DocumentOutcome {
+        DocumentOutcome { entity_type: key.entity_type.clone(), entity_id: key.entity_id.clone(), status, chunks, error: None }
+    }
+
+    /// Extracts and chunks, off the threads that serve requests.
+    async fn prepare(&self, input: DocumentInput, content_sha256: String) -> Result<Prepared> {
+        let tokens = self.tokens.clone();
+        let work = move || {
+            let key = input.key();
+            let extracted = input.extract()?;
+            let pieces = chunk::split(&extracted.text, tokens.as_ref(), ChunkSize::default());
+            let mut chunks = Vec::with_capacity(pieces.len());
+            for (number, piece) in pieces.into_iter().enumerate() {
+                chunks.push(Chunk {
+                    document: key.clone(),
+                    number: u32::try_from(number).map_err(Problem::internal)?,
+                    title: extracted.title.clone(),
+                    text: piece.text,
+                    characters: piece.characters,
+                    metadata: extracted.metadata.clone(),
+                });
+            }
+            Ok(Prepared { key, title: extracted.title, content_sha256, chunks })
+        };
+        tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
+    }
+
+    async fn store(&self, target: &Target, prepared: Vec<Prepared>) -> Result<()> {
+        if prepared.is_empty() {
+            return Ok(());
+        }
+        let embedder = self.embedders.bound(&target.table.tenant, &target.user, Some(&target.embedding_model))?;
+        let texts: Vec<String> = prepared.iter().flat_map(|document| document.chunks.iter().map(embedded_text)).collect();
+        let embeddings = embedder.embed(&texts, EmbeddingPurpose::Passage).await?;
+        let mut vectors = embeddings.into_iter().map(|embedding| embedding.vector);
+        let mut documents = Vec::with_capacity(prepared.len());
+        let mut records = Vec::with_capacity(prepared.len());
+        for document in prepared {
+            records.push(Document {
+                entity_type: document.key.entity_type.clone(),
+                entity_id: document.key.entity_id.clone(),
+                status: DocumentStatus::Indexed,
+                chunks: u32::try_from(document.chunks.len()).unwrap_or(u32::MAX),
+                title: document.title,
+                content_sha256: document.content_sha256,
+                updated_at: self.clock.now(),
+            });
+            let chunks = document.chunks.into_iter().zip(vectors.by_ref());
+            let chunks = chunks.map(|(chunk, vector)| IndexedChunk { chunk, vector }).collect();
+            documents.push(DocumentChunks { document: document.key, chunks });
+        }
+        self.index.create(&target.table, target.dimensions).await?;
+        self.index.upsert(&target.table, documents).await?;
+        for record in records {
+            self.put(&target.table, &record).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes a document from the index and from the records. `false` when it was not there.
+    pub(crate) async fn delete(&self, table: &IndexTable, key: &DocumentKey) -> Result<bool> {
+        let known = self.find(table, key).await?.is_some();
+        let removed = self.index.delete(table, key).await?;
+        self.forget(table, key).await?;
+        Ok(known || removed > 0)
+    }
+
+    /// Removes all of a collection's documents.
+    pub(crate) async fn delete_all(&self, table: &IndexTable) -> Result<()> {
+        self.index.drop(table).await?;
+        self.forget_all(table).await
+    }
+}
+
+/// What is embedded of a chunk: its text under the document's title, which says what the text is about.
+fn embedded_text(chunk: &Chunk) -> String {
+    match &chunk.title {
+        Some(title) if !chunk.text.starts_with(title.as_str()) => format!("{title}\n{}", chunk.text),
+        _ => chunk.text.clone(),
+    }
+}
+
+/// What a caller is told of a document that is not there.
+pub(crate) fn missing(key: &DocumentKey, collection: &CollectionName, other_types: &[String]) -> Problem {
+    let mut problem = Problem::not_found("document");
+    problem.detail = format!("collection `{collection}` has no `{}` with the id `{}`", key.entity_type, key.entity_id);
+    if !other_types.is_empty() {
+        let types: Vec<String> = other_types.iter().map(|name| format!("`{name}`")).collect();
+        problem.detail.push_str(&format!("; under that id it has a document of type {}", types.join(", ")));
+    }
+    problem
+}

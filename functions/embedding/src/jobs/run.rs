@@ -1,0 +1,193 @@
+//! Running jobs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mandi_core::ids::JobId;
+use mandi_core::lease::Lease;
+use mandi_core::ports::{Condition, Query, RecordsError, Update};
+use mandi_core::{Problem, Result};
+use tokio::sync::mpsc;
+
+use super::store::{Waiting, queue, queue_key};
+use super::{Jobs, RunJob};
+use crate::documents::{DocumentOutcome, DocumentStatus, Target};
+
+/// How long a runner that gives no sign keeps its job.
+const LEASE: Duration = Duration::from_secs(60);
+/// How many documents are indexed in one step.
+const STEP_DOCUMENTS: usize = 16;
+
+impl Jobs {
+    /// Works on a job until every document has an outcome. Returns at once when another runner has it, or it
+    /// is done.
+    ///
+    /// # Errors
+    /// A store or a model fails: the job keeps what it has and is resumed later.
+    pub async fn run(&self, job: &JobId) -> Result<()> {
+        let lease = Lease::new(LEASE);
+        let now = self.clock.now();
+        let free = Condition::All(vec![Condition::Present, lease.free_or_mine(now)]);
+        let entry = match self.records.update(&queue_key(job), lease.renewing(Update::new(), now), free).await {
+            Ok(entry) => entry,
+            Err(RecordsError::ConditionFailed { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let target = Self::target(&entry)?;
+        let outcome = self.renewing(job, &lease, self.work(job, &lease, &target)).await;
+        match outcome {
+            Ok(()) => Ok(self.records.delete(&queue_key(job), lease.mine()).await?),
+            Err(problem) => {
+                let release = Lease::releasing(Update::new());
+                if let Err(error) = self.records.update(&queue_key(job), release, lease.mine()).await {
+                    tracing::warn!(%job, %error, "a job's lease was not given back and has to run out");
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    async fn work(&self, job: &JobId, lease: &Lease, target: &Target) -> Result<()> {
+        let mut after = None;
+        loop {
+            let (waiting, next) = self.waiting(&target.table.tenant, job, after, STEP_DOCUMENTS).await?;
+            if !waiting.is_empty() {
+                self.step(job, lease, target, waiting).await?;
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn step(&self, job: &JobId, lease: &Lease, target: &Target, waiting: Vec<Waiting>) -> Result<()> {
+        let tenant = &target.table.tenant;
+        let mut inputs = Vec::with_capacity(waiting.len());
+        for document in &waiting {
+            inputs.push(self.content(tenant, job, &document.sort).await?);
+        }
+        let outcomes = self.documents.index(target, inputs).await?;
+        let settled = waiting.into_iter().zip(outcomes).map(|(document, outcome)| {
+            let outcome = outcome.unwrap_or_else(|problem| DocumentOutcome {
+                status: DocumentStatus::Failed,
+                error: Some(problem.detail),
+                ..document.outcome
+            });
+            (document.sort, outcome)
+        });
+        self.settle(tenant, job, settled.collect(), lease.mine()).await
+    }
+
+    async fn renewing(&self, job: &JobId, lease: &Lease, work: impl Future<Output = Result<()>>) -> Result<()> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                outcome = &mut work => return outcome,
+                () = tokio::time::sleep(LEASE / 4) => {
+                    let renewal = lease.renewing(Update::new(), self.clock.now());
+                    match self.records.update(&queue_key(job), renewal, lease.mine()).await {
+                        Err(RecordsError::ConditionFailed { .. }) => {
+                            return Err(Problem::conflict("another runner took the job over"));
+                        }
+                        Err(error) => tracing::warn!(%job, %error, "a job's lease was not renewed"),
+                        Ok(_) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Starts every queued job that nobody works on. For a schedule.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn resume_abandoned(&self) -> Result<usize> {
+        let now = self.clock.now();
+        self.start_queued(|entry| Lease::run_out(now).holds(Some(entry))).await
+    }
+
+    /// Starts every queued job, whoever held it. For the start of a process that owns the store alone.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn resume_all(&self) -> Result<usize> {
+        let mut query = Query::all(queue());
+        loop {
+            let page = self.records.query(query.clone()).await?;
+            for entry in &page.records {
+                self.records.update(&entry.key, Lease::releasing(Update::new()), Condition::Present).await?;
+            }
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => break,
+            }
+        }
+        self.start_queued(|_| true).await
+    }
+
+    async fn start_queued(&self, wanted: impl Fn(&mandi_core::ports::Record) -> bool) -> Result<usize> {
+        let mut query = Query::all(queue());
+        let mut started = 0;
+        loop {
+            let page = self.records.query(query.clone()).await?;
+            for entry in page.records.iter().filter(|entry| wanted(entry)) {
+                if let Some(job) = JobId::parse(&entry.key.sort) {
+                    self.run_job.run_soon(&job).await?;
+                    started += 1;
+                }
+            }
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => return Ok(started),
+            }
+        }
+    }
+}
+
+/// Runs jobs one after the other in this process.
+#[derive(Debug)]
+pub struct JobRunner {
+    queue: mpsc::UnboundedReceiver<JobId>,
+}
+
+/// Hands jobs to the [`JobRunner`] of this process.
+#[derive(Clone, Debug)]
+struct HandOver(mpsc::UnboundedSender<JobId>);
+
+#[async_trait]
+impl RunJob for HandOver {
+    async fn run_soon(&self, job: &JobId) -> Result<()> {
+        self.0.send(job.clone()).map_err(|_| Problem::internal("the job runner has stopped"))
+    }
+}
+
+/// How often a job whose step failed is tried again in this process, and how long it waits.
+const TRIES: u32 = 5;
+const WAIT: Duration = Duration::from_secs(2);
+
+impl JobRunner {
+    /// A runner, and what hands jobs to it.
+    #[must_use]
+    pub fn new() -> (Arc<dyn RunJob>, Self) {
+        let (sender, queue) = mpsc::unbounded_channel();
+        (Arc::new(HandOver(sender)), Self { queue })
+    }
+
+    /// Runs what is handed over, until nobody can hand over any more.
+    pub async fn run(mut self, jobs: Jobs) {
+        while let Some(job) = self.queue.recv().await {
+            for attempt in 1..=TRIES {
+                match jobs.run(&job).await {
+                    Ok(()) => break,
+                    Err(problem) => {
+                        let (kind, causes) = (problem.kind.name(), problem.causes());
+                        tracing::error!(%job, attempt, kind, causes, "a job's step failed");
+                        tokio::time::sleep(WAIT * attempt).await;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The quality report of a collection: what is wrong with its vectors, in one pass with bounded memory.
