@@ -1,0 +1,152 @@
+//! The index itself: tables opened once, reads that see the newest commit, writes that wait for one another.
+
+use std::future::Future;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use lancedb::Table;
+use mandi_core::{Problem, ProblemKind, Result};
+use mandi_retrieval::ports::{ChunkIndex, DocumentChunks, Hit, IndexTable, VectorRow};
+use mandi_retrieval::{DocumentKey, Filter};
+
+use crate::open_table::{OpenTable, Tables};
+use crate::options::IndexOptions;
+use crate::schema::Layout;
+use crate::upkeep::{self, Upkeep};
+use crate::{search, write};
+
+/// LanceDB tables below one place, a folder or `s3://bucket/prefix`. Cloning gives the same index.
+#[derive(Clone, Debug)]
+pub struct LanceIndex {
+    tables: Arc<Tables>,
+}
+
+impl LanceIndex {
+    /// The index at a place. Nothing is read or written before it is used.
+    ///
+    /// # Errors
+    /// `invalid-request` when `uri` is empty or not valid.
+    pub fn open(uri: &str, options: IndexOptions) -> Result<Self> {
+        let scheme = uri.split_once("://").map(|(scheme, _)| scheme);
+        if uri.is_empty() || scheme.is_some_and(|scheme| scheme != "s3") {
+            let detail = format!("`{uri}` is neither a folder nor `s3://bucket/prefix`");
+            return Err(Problem::field("MANDI_VECTORS_URI", detail));
+        }
+        Ok(Self { tables: Arc::new(Tables::new(uri, options)) })
+    }
+
+    /// Looks after a table now: joins small files, brings the indices up to date, removes old versions.
+    ///
+    /// # Errors
+    /// `not-found` when there is no such table; else as the storage fails. Nothing is lost by a failure.
+    pub async fn maintain(&self, table: &IndexTable) -> Result<Upkeep> {
+        let open = self.tables.open(table).await?;
+        upkeep::look_after(&open, self.tables.options()).await
+    }
+
+    /// Waits until the upkeep that runs in the background has ended.
+    pub async fn settle(&self) {
+        for open in self.tables.all_open() {
+            let running = open.upkeep.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(running) = running
+                && let Err(error) = running.await
+            {
+                tracing::warn!(%error, "upkeep of a table did not end well");
+            }
+        }
+    }
+
+    /// Reads at the newest version. A table that another process has replaced fails in the handle that is
+    /// open here; it is then opened anew, once.
+    async fn read<T, R>(&self, table: &IndexTable, read: impl Fn(Table, Layout) -> R + Send) -> Result<T>
+    where
+        R: Future<Output = Result<T>> + Send,
+    {
+        let first = match self.tables.open(table).await?.snapshot().await {
+            Ok((snapshot, layout)) => read(snapshot, layout).await,
+            Err(problem) => Err(problem),
+        };
+        match first {
+            Err(problem) if problem.kind != ProblemKind::InvalidRequest => {
+                tracing::warn!(table = ?table, causes = problem.causes(), "a table is opened anew after an error");
+                self.tables.forget(table);
+                let (snapshot, layout) = self.tables.open(table).await?.snapshot().await?;
+                read(snapshot, layout).await
+            }
+            done => done,
+        }
+    }
+
+    /// Counts a commit, and starts the upkeep when it is time and none runs.
+    async fn committed(&self, open: Arc<OpenTable>) {
+        open.commits.fetch_add(1, Ordering::Relaxed);
+        let options = self.tables.options();
+        if !options.background_upkeep || !upkeep::is_due(&open, options).await {
+            return;
+        }
+        let mut running = open.upkeep.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) {
+            let (tables, open) = (Arc::clone(&self.tables), Arc::clone(&open));
+            *running = Some(tokio::spawn(async move {
+                match upkeep::look_after(&open, tables.options()).await {
+                    Ok(done) => tracing::info!(table = open.table.name(), ?done, "looked after a table"),
+                    Err(problem) => {
+                        tracing::warn!(table = open.table.name(), causes = problem.causes(), "upkeep of a table failed");
+                    }
+                }
+            }));
+        }
+    }
+}
+
+#[async_trait]
+impl ChunkIndex for LanceIndex {
+    async fn create(&self, table: &IndexTable, dimensions: usize) -> Result<()> {
+        self.tables.create(table, dimensions).await
+    }
+
+    async fn drop(&self, table: &IndexTable) -> Result<()> {
+        self.tables.drop(table).await
+    }
+
+    async fn upsert(&self, table: &IndexTable, documents: Vec<DocumentChunks>) -> Result<()> {
+        if documents.is_empty() {
+            return Ok(());
+        }
+        let open = self.tables.open(table).await?;
+        let writing = open.writing.lock().await;
+        write::replace(&open.table, &documents).await?;
+        drop(writing);
+        self.committed(open).await;
+        Ok(())
+    }
+
+    async fn delete(&self, table: &IndexTable, document: &DocumentKey) -> Result<u64> {
+        let open = self.tables.open(table).await?;
+        let writing = open.writing.lock().await;
+        let removed = write::remove(&open.table, document).await?;
+        drop(writing);
+        self.committed(open).await;
+        Ok(removed)
+    }
+
+    async fn nearest(&self, table: &IndexTable, vector: &[f32], k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>> {
+        let read = |snapshot, layout| async move { search::nearest(&snapshot, &layout, vector, k, filter).await };
+        self.read(table, read).await
+    }
+
+    async fn keyword(&self, table: &IndexTable, query: &str, k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>> {
+        let read = |snapshot, layout| async move { search::keyword(&snapshot, &layout, query, k, filter).await };
+        self.read(table, read).await
+    }
+
+    async fn count(&self, table: &IndexTable) -> Result<u64> {
+        self.read(table, |snapshot, _| async move { search::count(&snapshot).await }).await
+    }
+
+    async fn vectors(&self, table: &IndexTable) -> Result<BoxStream<'static, Result<Vec<VectorRow>>>> {
+        self.read(table, |snapshot, _| async move { search::all_vectors(&snapshot).await }).await
+    }
+}

@@ -1,0 +1,121 @@
+//! The three ways to read a table: by vector, by keyword, and all of it.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use lancedb::arrow::SendableRecordBatchStream;
+use lancedb::index::scalar::{FtsQuery, FullTextSearchQuery, MatchQuery};
+use lancedb::query::{ExecutableQuery, QueryBase, QueryExecutionOptions, Select};
+use lancedb::{DistanceType, Table};
+use mandi_core::{Problem, Result};
+use mandi_retrieval::Filter;
+use mandi_retrieval::ports::{Hit, VectorRow};
+
+use crate::convert::{check_vector, to_hits, to_vectors};
+use crate::predicate::of_filter;
+use crate::problem::from_lance;
+use crate::schema::{CHUNK, ENTITY_ID, ENTITY_TYPE, Layout, TERMS, VECTOR};
+
+const DISTANCE: &str = "_distance";
+const BM25: &str = "_score";
+
+/// The most hits that one search gives.
+const MAX_HITS: usize = 10_000;
+/// The most different terms of a query that count; the first ones do.
+const MAX_QUERY_TERMS: usize = 256;
+/// How many candidates the vector index gives for each hit; their order is then made by their exact vectors,
+/// since the index holds 8-bit ones.
+const CANDIDATES_PER_HIT: u32 = 2;
+/// How many candidates a walk through the graph keeps at least.
+const MIN_EF: usize = 96;
+/// How many rows a batch of [`all_vectors`] has at most.
+const ROWS_PER_BATCH: u32 = 1024;
+
+/// The `k` rows nearest to a vector by cosine, of those that pass the filter. A row whose vector is zero has
+/// no direction and is never found; a zero vector is near to nothing.
+pub async fn nearest(table: &Table, layout: &Layout, vector: &[f32], k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>> {
+    check_vector(vector, layout.dimensions, "/vector")?;
+    let condition = filter.map(|filter| of_filter(filter, layout)).transpose()?;
+    let k = k.min(MAX_HITS);
+    if k == 0 || vector.iter().all(|value| *value == 0.0) {
+        return Ok(Vec::new());
+    }
+    let candidates = k * CANDIDATES_PER_HIT as usize;
+    let query = table.query().nearest_to(vector).map_err(from_lance)?;
+    let mut query = query
+        .column(VECTOR)
+        .distance_type(DistanceType::Cosine)
+        .ef(MIN_EF.max(candidates + candidates / 2))
+        .refine_factor(CANDIDATES_PER_HIT)
+        .limit(k)
+        .select(Select::Columns(layout.hit_columns(DISTANCE)));
+    if let Some(condition) = condition {
+        query = query.only_if_expr(condition);
+    }
+    hits(query.execute().await.map_err(from_lance)?, layout, DISTANCE, |distance| 1.0 - distance).await
+}
+
+/// The `k` best rows by BM25 over the terms of a query, any of them, of those that pass the filter.
+pub async fn keyword(table: &Table, layout: &Layout, query: &str, k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>> {
+    let condition = filter.map(|filter| of_filter(filter, layout)).transpose()?;
+    let mut seen = HashSet::new();
+    let mut terms = mandi_retrieval::terms::terms(query);
+    terms.retain(|term| seen.insert(term.clone()));
+    terms.truncate(MAX_QUERY_TERMS);
+    let k = k.min(MAX_HITS);
+    if k == 0 || terms.is_empty() {
+        return Ok(Vec::new());
+    }
+    let words = MatchQuery::new(terms.join(" ")).with_column(Some(TERMS.to_owned()));
+    let mut query = table
+        .query()
+        .full_text_search(FullTextSearchQuery::new_query(FtsQuery::Match(words)))
+        .limit(k)
+        .select(Select::Columns(layout.hit_columns(BM25)));
+    if let Some(condition) = condition {
+        query = query.only_if_expr(condition);
+    }
+    hits(query.execute().await.map_err(from_lance)?, layout, BM25, |score| score).await
+}
+
+async fn hits(
+    mut rows: SendableRecordBatchStream,
+    layout: &Layout,
+    score_column: &str,
+    score: fn(f32) -> f32,
+) -> Result<Vec<Hit>> {
+    let mut hits = Vec::new();
+    while let Some(batch) = rows.try_next().await.map_err(from_lance)? {
+        hits.extend(to_hits(&batch, layout, score_column, score)?);
+    }
+    hits.retain(|hit| !hit.score.is_nan());
+    // Equal scores are ordered by key, so that the same search gives the same answer.
+    hits.sort_by(|one, other| by_score(one, other).then_with(|| key(one).cmp(&key(other))));
+    Ok(hits)
+}
+
+fn by_score(one: &Hit, other: &Hit) -> Ordering {
+    other.score.total_cmp(&one.score)
+}
+
+fn key(hit: &Hit) -> (&str, &str, u32) {
+    (&hit.chunk.document.entity_type, &hit.chunk.document.entity_id, hit.chunk.number)
+}
+
+/// Every row's vector, batch by batch, of one version.
+pub async fn all_vectors(table: &Table) -> Result<BoxStream<'static, Result<Vec<VectorRow>>>> {
+    let mut options = QueryExecutionOptions::default();
+    options.max_batch_length = ROWS_PER_BATCH;
+    let columns = [ENTITY_TYPE, ENTITY_ID, CHUNK, VECTOR];
+    let query = table.query().select(Select::columns(&columns));
+    let rows = query.execute_with_options(options).await.map_err(from_lance)?;
+    Ok(rows.map(|batch| batch.map_err(from_lance).and_then(|batch| to_vectors(&batch))).boxed())
+}
+
+/// How many rows there are.
+pub async fn count(table: &Table) -> Result<u64> {
+    let rows = table.count_rows(None).await.map_err(from_lance)?;
+    u64::try_from(rows).map_err(Problem::internal)
+}
