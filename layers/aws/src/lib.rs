@@ -1,1 +1,11 @@
-//! Placeholder.
+//! The adapters of AWS: records in DynamoDB, objects in S3, and calls of other functions.
+
+mod clients;
+mod invoke;
+mod objects;
+mod records;
+
+pub use clients::Clients;
+pub use invoke::{InvokeError, LambdaInvoker};
+pub use objects::S3Objects;
+pub use records::DynamoRecords;

@@ -1,1 +1,11 @@
-//! Placeholder.
+//! The adapters of this machine: records in redb, objects in files, both in one data folder that one process
+//! holds at a time.
+
+mod data_dir;
+mod faults;
+mod objects;
+mod records;
+
+pub use data_dir::{DataDir, DataDirError, Secret, read_or_make_secret};
+pub use objects::FileObjects;
+pub use records::RedbRecords;

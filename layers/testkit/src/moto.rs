@@ -1,0 +1,154 @@
+//! moto's server: DynamoDB and S3 on this machine, for the tests of the AWS adapters.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// The folder of the Python environment that `make venv` makes, when not `.venv` in the workspace.
+const VENV: &str = "MANDI_TEST_VENV";
+
+const LAUNCHER: &str = include_str!("moto_server.py");
+
+/// A running server. It stops when this is dropped, and when this process ends in whatever way.
+#[derive(Debug)]
+pub struct Server {
+    port: u16,
+    process: Child,
+}
+
+static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+
+impl Server {
+    /// Starts a server on a free port.
+    ///
+    /// # Panics
+    /// The Python environment is missing or has no moto: the message says `make venv`.
+    #[must_use]
+    pub fn start() -> Self {
+        let python = venv().join("bin/python");
+        assert!(
+            python.exists(),
+            "these tests need moto, and there is no {}: run `make venv`, or set {VENV} to the folder of a Python \
+             environment with the packages of tests/requirements.txt",
+            python.display()
+        );
+        let mut process = Command::new(&python)
+            .args(["-c", LAUNCHER])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Ok(port) = line.trim().parse() else {
+            panic!("moto did not start from {}: run `make venv` to install what it needs", python.display());
+        };
+        Self { port, process }
+    }
+
+    /// The server that the tests of this process share; it stops when the last of them lets go of it.
+    #[must_use]
+    pub fn shared() -> Arc<Self> {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = shared.upgrade() {
+            return running;
+        }
+        let started = Arc::new(Self::start());
+        *shared = Arc::downgrade(&started);
+        started
+    }
+
+    /// Its address, `http://127.0.0.1:<port>`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The environment variables that send a process's AWS SDK to it.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        [
+            ("AWS_ENDPOINT_URL", self.url().as_str()),
+            ("AWS_REGION", "ap-south-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    /// Makes a table with the key schema of `infra/template.yaml`: `pk` and `sk`, both text, and the time to
+    /// live in `expires_at`.
+    ///
+    /// # Panics
+    /// The server refuses, for instance because there is such a table.
+    pub fn create_table(&self, name: &str) {
+        let schema = serde_json::json!({
+            "TableName": name,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [
+                { "AttributeName": "pk", "AttributeType": "S" },
+                { "AttributeName": "sk", "AttributeType": "S" },
+            ],
+            "KeySchema": [
+                { "AttributeName": "pk", "KeyType": "HASH" },
+                { "AttributeName": "sk", "KeyType": "RANGE" },
+            ],
+        });
+        self.dynamodb("CreateTable", &schema);
+        let expiry = serde_json::json!({
+            "TableName": name,
+            "TimeToLiveSpecification": { "AttributeName": "expires_at", "Enabled": true },
+        });
+        self.dynamodb("UpdateTimeToLive", &expiry);
+    }
+
+    /// Makes a bucket.
+    ///
+    /// # Panics
+    /// The server refuses.
+    pub fn create_bucket(&self, name: &str) {
+        let place = r#"<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>ap-south-1</LocationConstraint></CreateBucketConfiguration>"#;
+        self.request("PUT", &format!("/{name}"), "s3", "", place);
+    }
+
+    fn dynamodb(&self, operation: &str, body: &serde_json::Value) {
+        let headers = format!(
+            "X-Amz-Target: DynamoDB_20120810.{operation}\r\nContent-Type: application/x-amz-json-1.0\r\n"
+        );
+        self.request("POST", "/", "dynamodb", &headers, &body.to_string());
+    }
+
+    /// One request in plain HTTP: moto wants to see a credential's scope, and checks no signature.
+    fn request(&self, method: &str, path: &str, service: &str, headers: &str, body: &str) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\
+             Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/ap-south-1/{service}/aws4_request, \
+             SignedHeaders=host, Signature=0\r\n\r\n{body}",
+            self.port,
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.split(' ').nth(1) == Some("200"), "moto refused {method} {path} {headers}: {answer}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn venv() -> PathBuf {
+    let in_workspace = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.venv");
+    std::env::var_os(VENV).map_or_else(in_workspace, PathBuf::from)
+}
