@@ -1,0 +1,41 @@
+//! The routes in the template are the routes of the functions, and each goes to the function that has it.
+
+use std::collections::BTreeMap;
+
+use mandi_contracts::{Route, read, routes_of, template};
+
+fn of_the_functions() -> BTreeMap<Route, String> {
+    let documents = [("ChatFunction", mandi_chat::openapi()), ("EmbeddingFunction", mandi_embedding::openapi())];
+    let mut routes = BTreeMap::new();
+    for (function, document) in documents {
+        let document = serde_json::to_value(document).unwrap_or_default();
+        for route in routes_of(&document) {
+            let other = routes.insert(route.clone(), function.to_owned());
+            assert_eq!(other, None, "{route:?} is in two functions");
+        }
+    }
+    routes
+}
+
+#[test]
+fn given_the_template_when_compared_with_the_functions_then_both_have_the_same_routes() {
+    let template = template::routes(&read("infra/template.yaml"));
+    let functions = of_the_functions();
+    let missing: Vec<_> = functions.iter().filter(|(route, function)| template.get(*route) != Some(*function)).collect();
+    let extra: Vec<_> = template.iter().filter(|(route, function)| functions.get(*route) != Some(*function)).collect();
+    assert!(missing.is_empty() && extra.is_empty(), "not in the template: {missing:#?}\nonly in the template: {extra:#?}");
+}
+
+#[test]
+fn given_an_operation_when_read_in_the_contract_then_it_says_who_may_call_it_and_what_problems_look_like() {
+    for document in [mandi_chat::openapi(), mandi_embedding::openapi()] {
+        let document = serde_json::to_value(document).unwrap_or_default();
+        for (method, path) in routes_of(&document) {
+            let operation = &document["paths"][&path][&method];
+            assert!(operation["security"].is_array(), "{method} {path} does not say its permission");
+            let problem = &operation["responses"]["default"]["content"]["application/problem+json"];
+            assert!(problem.is_object(), "{method} {path} does not describe its problems");
+            assert!(operation["summary"].is_string(), "{method} {path} has no summary");
+        }
+    }
+}
