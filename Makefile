@@ -13,7 +13,6 @@ export MANDI_TEST_VENV ?= $(CACHE)/venv
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= ap-south-1
 
-# Built with the features of the whole workspace, so that `run` and `test` share every dependency.
 MANDI := $(CARGO_TARGET_DIR)/debug/mandi
 VENV_BIN := $(MANDI_TEST_VENV)/bin
 STEP := scripts/step.sh
@@ -85,7 +84,8 @@ invoke: venv ## one function with one event: make invoke FUNCTION=chat EVENT=eve
 build: ## the release binaries of the functions, as SAM wants them
 	@$(STEP) "chat" "1 min; 20 min the first time" cargo build --release -p mandi-chat --bin chat
 	@$(STEP) "embedding" "2 min; 40 min the first time" cargo build --release -p mandi-embedding --bin embedding
-	@$(STEP) "dist" "1 s" scripts/dist.sh "$(CARGO_TARGET_DIR)/release" "$(DIST)"
+	@$(STEP) "runner, for the contract" "5 s; 25 min the first time" cargo build -p mandi
+	@$(STEP) "dist" "1 s" scripts/dist.sh "$(CARGO_TARGET_DIR)/release" "$(MANDI)" "$(DIST)"
 
 layer: models ## the Lambda layer with embedding model and reranker
 	@scripts/layer.sh "$(MANDI_MODELS)" "$(DIST)/models-layer"

@@ -72,10 +72,11 @@ def token(secret, tenant, role):
 class Process:
     """A child process whose output goes to a file, ended when the block ends."""
 
-    def __init__(self, command, environment, name):
-        self.name = name
+    def __init__(self, command, environment, name, stdin=None, stdout=None):
         self.log = tempfile.NamedTemporaryFile(prefix=f"{name}-", suffix=".log", delete=False)
-        self.child = subprocess.Popen(command, env=environment, stdout=self.log, stderr=subprocess.STDOUT)
+        self.child = subprocess.Popen(
+            command, env=environment, stdin=stdin, stdout=stdout or self.log, stderr=self.log
+        )
 
     def output(self):
         return Path(self.log.name).read_text(encoding="utf-8", errors="replace")
@@ -95,18 +96,20 @@ class Process:
 
 
 class Aws(Process):
-    """An AWS emulator with the template's table and buckets."""
+    """An AWS emulator with the template's table and buckets, on the port that its launcher prints."""
 
     table = "mandi-local"
     documents = "mandi-local-documents"
     vectors = "mandi-local-vectors"
 
     def __init__(self):
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        server = Path(sys.executable).with_name("moto_server")
-        super().__init__([str(server), "-H", "127.0.0.1", "-p", str(self.port)], self.environment(), "moto")
-        wait_for_port(self.port, self.child, "the AWS emulator")
+        self.url = ""
+        launcher = ROOT / "layers" / "testkit" / "src" / "moto_server.py"
+        super().__init__([sys.executable, str(launcher)], self.environment(), "moto", subprocess.PIPE, subprocess.PIPE)
+        port = self.child.stdout.readline().strip()
+        if not port:
+            raise RuntimeError("the AWS emulator did not start")
+        self.url = f"http://127.0.0.1:{int(port)}"
         template = yaml_parse((ROOT / "infra" / "template.yaml").read_text(encoding="utf-8"))
         wanted = template["Resources"]["Table"]["Properties"]
         self.client("dynamodb").create_table(
@@ -167,6 +170,7 @@ class Function(Process):
 def function_environment(aws, secret):
     """The variables of the template, for the emulators."""
     return aws.environment() | {
+        "AWS_LAMBDA_FUNCTION_NAME": "function",
         "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH": "true",
         # Read by the emulator itself, in seconds.
         "AWS_LAMBDA_FUNCTION_TIMEOUT": "120",

@@ -15,7 +15,16 @@ fn files_ending(endings: &[&str]) -> Vec<String> {
 }
 
 fn is_for_tests(path: &str) -> bool {
-    path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs") || path.starts_with("layers/testkit/")
+    let in_test_folder = ["tests/", "layers/testkit/"].iter().any(|folder| path.starts_with(folder)) || path.contains("/tests/");
+    in_test_folder || path.ends_with("/tests.rs") || is_test_module(path)
+}
+
+/// Whether the library that the file belongs to has it as `#[cfg(test)] mod name;`.
+fn is_test_module(path: &str) -> bool {
+    let Some((folder, name)) = path.rsplit_once('/') else { return false };
+    let declared = format!("#[cfg(test)]\nmod {};", name.trim_end_matches(".rs"));
+    let parent = format!("{folder}/lib.rs");
+    repository_files().contains(&parent) && read(parent).contains(&declared)
 }
 
 #[test]
