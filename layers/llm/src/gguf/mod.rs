@@ -1,0 +1,144 @@
+//! A small language model that runs in this process: a Llama in GGUF form, such as SmolLM2-135M-Instruct.
+//!
+//! One generation runs at a time, because one keeps every core busy; the others wait in line, and leave it
+//! when their stream is dropped. All arithmetic is candle's.
+
+mod decoder;
+mod file;
+mod generate;
+mod layer;
+mod lazy;
+mod linear;
+mod llama;
+mod prompt;
+mod stop;
+mod tokenizer;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::Stream;
+use mandi_core::ports::{Generation, GenerationStream, LanguageModel, ModelError, ModelRef};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
+
+pub use file::check;
+pub use lazy::LazyGgufModel;
+
+use self::generate::{Job, run};
+use self::llama::Llama;
+use self::tokenizer::GgufTokenizer;
+use crate::timeouts::Timeouts;
+use crate::watched::{Event, watched};
+
+/// The provider's name in metering, of which the price table's keys are made.
+pub const PROVIDER: &str = "local";
+
+/// More bytes for each token of the context than any text has: what is longer is refused before it is
+/// tokenised.
+const MAX_BYTES_PER_TOKEN: usize = 32;
+
+/// A model from a GGUF file.
+#[derive(Clone)]
+pub struct GgufModel {
+    name: String,
+    parts: Arc<Parts>,
+    turn: Arc<Semaphore>,
+    timeouts: Timeouts,
+}
+
+struct Parts {
+    tokenizer: GgufTokenizer,
+    llama: Llama,
+}
+
+impl GgufModel {
+    /// Loads a model; takes about a second, so call it off the async threads. `name` is what metering calls it.
+    ///
+    /// # Errors
+    /// [`ModelError::Broken`] when the file is missing, damaged, or of a kind that is not known, with the way
+    /// out.
+    pub fn load(path: &Path, name: impl Into<String>, timeouts: Timeouts) -> Result<Self, ModelError> {
+        let (content, mut reader) = file::open(path)?;
+        let broken = |error: candle_core::Error| file::broken(path, &error.to_string());
+        let tokenizer = GgufTokenizer::from_gguf(&content).map_err(broken)?;
+        let llama = Llama::load(&content, &mut reader).map_err(broken)?;
+        Ok(Self {
+            name: name.into(),
+            parts: Arc::new(Parts { tokenizer, llama }),
+            turn: Arc::new(Semaphore::new(1)),
+            timeouts,
+        })
+    }
+
+    fn job(&self, generation: &Generation) -> Result<Job, ModelError> {
+        let context = self.context_tokens();
+        let bytes: usize = generation.messages.iter().map(|message| message.content.len()).sum();
+        if bytes > context * MAX_BYTES_PER_TOKEN {
+            return Err(ModelError::BadRequest(format!(
+                "the prompt of {bytes} bytes is longer than the {context} tokens that the model takes"
+            )));
+        }
+        let prompt = prompt::tokens(&generation.messages, &self.parts.tokenizer)?;
+        let room = context.saturating_sub(prompt.len());
+        if room == 0 {
+            return Err(ModelError::BadRequest(format!(
+                "the prompt has {} tokens, and the model takes {context} with the answer",
+                prompt.len()
+            )));
+        }
+        if generation.max_tokens == 0 {
+            return Err(ModelError::BadRequest("`max_tokens` must be at least 1".to_owned()));
+        }
+        let max_tokens = usize::try_from(generation.max_tokens).map_or(room, |wanted| wanted.min(room));
+        Ok(Job { prompt, max_tokens, temperature: generation.temperature, stop: generation.stop.clone() })
+    }
+
+    fn events(&self, job: Job) -> impl Stream<Item = Result<Event, ModelError>> + Send + 'static {
+        let parts = Arc::clone(&self.parts);
+        let turn = Arc::clone(&self.turn);
+        async_stream::stream! {
+            let Ok(permit) = turn.acquire_owned().await else {
+                yield Err(ModelError::Broken("the model is shutting down".to_owned()));
+                return;
+            };
+            // The channel holds at most `max_tokens` pieces: a slow reader keeps nobody else waiting.
+            let (sender, mut receiver) = mpsc::unbounded_channel();
+            let task = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                run(&parts.llama, &parts.tokenizer, &job, &sender);
+            });
+            while let Some(event) = receiver.recv().await {
+                yield event;
+            }
+            if let Err(error) = task.await {
+                yield Err(ModelError::Broken(format!("the model's thread failed: {error}")));
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl LanguageModel for GgufModel {
+    fn model(&self) -> ModelRef {
+        ModelRef { provider: PROVIDER.to_owned(), model: self.name.clone() }
+    }
+
+    fn context_tokens(&self) -> usize {
+        self.parts.llama.context_tokens()
+    }
+
+    async fn generate(&self, generation: Generation) -> Result<GenerationStream, ModelError> {
+        let begun = Instant::now();
+        let job = self.job(&generation)?;
+        Ok(watched(self.events(job), self.timeouts, begun))
+    }
+}
+
+impl fmt::Debug for GgufModel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("GgufModel").field("name", &self.name).finish_non_exhaustive()
+    }
+}

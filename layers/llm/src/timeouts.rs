@@ -1,0 +1,32 @@
+//! How long an adapter waits.
+
+use std::time::Duration;
+
+use mandi_core::Result;
+use mandi_core::settings::{self, Settings};
+
+/// The three waits of a generation. All adapters keep them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For the connection, each time one is made.
+    pub connect: Duration,
+    /// From the call to the first text, the connection included.
+    pub first_token: Duration,
+    /// Between two pieces of the stream, once text has come.
+    pub between_tokens: Duration,
+}
+
+impl Timeouts {
+    /// From the settings, which are in milliseconds.
+    ///
+    /// # Errors
+    /// One of them is not a number.
+    pub fn from_settings(settings: &Settings) -> Result<Self> {
+        let milliseconds = |setting| settings.parsed::<u64>(setting).map(Duration::from_millis);
+        Ok(Self {
+            connect: milliseconds(settings::CONNECT_TIMEOUT_MS)?,
+            first_token: milliseconds(settings::FIRST_TOKEN_TIMEOUT_MS)?,
+            between_tokens: milliseconds(settings::TOKEN_TIMEOUT_MS)?,
+        })
+    }
+}
