@@ -42,10 +42,10 @@ else
     faults+=("Rust is missing; get $RUST_NEEDED or later from https://rustup.rs")
 fi
 
-# Only the bench peers use Node, so its absence is said and stops nothing.
+# Few tests use Node, so its absence is said and stops nothing.
 if [ "${1:-}" = "--tests" ]; then
     if ! have node; then
-        echo "setup: Node $NODE_NEEDED is not here; the ten-language retrieval test reads its texts through npm" >&2
+        echo "setup: Node $NODE_NEEDED or later is not here; the tests that use it will say so" >&2
     fi
 fi
 

@@ -24,7 +24,9 @@ pub fn routes(template: &str) -> BTreeMap<Route, String> {
         }
         let (method, integration) = entry.split_once(": ").unwrap_or_else(|| panic!("not a route: {line}"));
         assert!(METHODS.contains(&method), "not a method: {line}");
-        for part in ["type: aws_proxy", "httpMethod: POST", "responseTransferMode: STREAM", "/response-streaming-invocations"] {
+        for part in
+            ["type: aws_proxy", "httpMethod: POST", "responseTransferMode: STREAM", "/response-streaming-invocations"]
+        {
             assert!(integration.contains(part), "{method} {path} lacks `{part}`");
         }
         let function = integration.split_once("functions/${").and_then(|(_, rest)| rest.split_once(".Arn}"));

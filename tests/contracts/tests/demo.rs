@@ -59,7 +59,8 @@ fn given_a_demo_question_when_its_document_is_read_then_it_holds_the_expected_te
             Some(content) => Source::Content(content.to_owned()),
             None => Source::Fields(cited["fields"].clone()),
         };
-        let held = extract::extract(text(cited, "entity_type"), source).map(|extracted| extracted.text).unwrap_or_default();
+        let held =
+            extract::extract(text(cited, "entity_type"), source).map(|extracted| extracted.text).unwrap_or_default();
         for expected in question["expected"].as_array().into_iter().flatten() {
             let expected = expected.as_str().unwrap_or_default();
             assert!(!expected.is_empty() && held.contains(expected), "{id}: `{expected}` is not in the cited document");

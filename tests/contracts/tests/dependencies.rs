@@ -72,7 +72,9 @@ fn given_our_crates_when_one_uses_another_then_the_architecture_allows_it() {
         .iter()
         .filter(|dependency| dependency.name.starts_with("mandi") && !dependency.is_for_tests)
         .filter(|dependency| !TESTS.contains(&dependency.of.as_str()) || dependency.of == "mandi-testkit")
-        .filter(|dependency| !allowed.get(dependency.of.as_str()).is_some_and(|names| names.contains(&dependency.name.as_str())))
+        .filter(|dependency| {
+            !allowed.get(dependency.of.as_str()).is_some_and(|names| names.contains(&dependency.name.as_str()))
+        })
         .map(|dependency| format!("{} uses {}", dependency.of, dependency.name))
         .collect();
     assert!(faults.is_empty(), "{faults:#?}");
@@ -89,14 +91,21 @@ fn given_the_functions_when_their_dependencies_are_listed_then_none_uses_another
 
 #[test]
 fn given_the_aws_adapters_when_a_function_uses_them_then_only_behind_its_feature() {
-    for dependency in dependencies().iter().filter(|dependency| dependency.name == "mandi-aws" && !dependency.is_for_tests) {
-        assert!(dependency.is_optional || TESTS.contains(&dependency.of.as_str()), "{} always uses mandi-aws", dependency.of);
+    for dependency in
+        dependencies().iter().filter(|dependency| dependency.name == "mandi-aws" && !dependency.is_for_tests)
+    {
+        assert!(
+            dependency.is_optional || TESTS.contains(&dependency.of.as_str()),
+            "{} always uses mandi-aws",
+            dependency.of
+        );
     }
 }
 
 #[test]
 fn given_lancedb_when_its_users_are_listed_then_the_index_is_the_only_one() {
-    let users: Vec<_> = dependencies().into_iter().filter(|one| one.name.starts_with("lance")).map(|one| one.of).collect();
+    let users: Vec<_> =
+        dependencies().into_iter().filter(|one| one.name.starts_with("lance")).map(|one| one.of).collect();
     assert!(!users.is_empty() && users.iter().all(|user| user == "mandi-index"), "{users:?}");
 }
 

@@ -22,7 +22,10 @@ fn name_of(path: &Path) -> String {
 }
 
 fn events(function: &str) -> Vec<std::path::PathBuf> {
-    files_in(&format!("events/{function}"), ".json").into_iter().filter(|path| !name_of(path).ends_with(EXPECTED)).collect()
+    files_in(&format!("events/{function}"), ".json")
+        .into_iter()
+        .filter(|path| !name_of(path).ends_with(EXPECTED))
+        .collect()
 }
 
 #[test]
@@ -86,8 +89,10 @@ fn given_an_expected_answer_when_its_event_is_looked_up_then_it_exists() {
 #[test]
 fn given_the_events_of_a_function_when_their_answers_are_listed_then_there_are_good_and_bad_ones() {
     for function in ["chat", "embedding"] {
-        let statuses: BTreeSet<u64> =
-            events(function).iter().filter_map(|path| read_json(path.with_extension("expected.json"))["status"].as_u64()).collect();
+        let statuses: BTreeSet<u64> = events(function)
+            .iter()
+            .filter_map(|path| read_json(path.with_extension("expected.json"))["status"].as_u64())
+            .collect();
         assert!(statuses.iter().any(|status| *status < 300), "{function} has no valid event");
         for status in [400, 403, 404] {
             assert!(statuses.contains(&status), "{function} has no event that gives {status}");

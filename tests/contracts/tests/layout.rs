@@ -15,7 +15,8 @@ fn files_ending(endings: &[&str]) -> Vec<String> {
 }
 
 fn is_for_tests(path: &str) -> bool {
-    let in_test_folder = ["tests/", "layers/testkit/"].iter().any(|folder| path.starts_with(folder)) || path.contains("/tests/");
+    let in_test_folder =
+        ["tests/", "layers/testkit/"].iter().any(|folder| path.starts_with(folder)) || path.contains("/tests/");
     in_test_folder || path.ends_with("/tests.rs") || is_test_module(path)
 }
 
@@ -30,7 +31,8 @@ fn is_test_module(path: &str) -> bool {
 #[test]
 fn given_a_source_file_when_its_lines_are_counted_then_there_are_at_most_500() {
     let sources = files_ending(&[".rs", ".py", ".sh", ".yaml", "Makefile"]);
-    let long: Vec<_> = sources.iter().map(|path| (path, read(path).lines().count())).filter(|(_, lines)| *lines > MAX_LINES).collect();
+    let long: Vec<_> =
+        sources.iter().map(|path| (path, read(path).lines().count())).filter(|(_, lines)| *lines > MAX_LINES).collect();
     assert!(long.is_empty(), "{long:#?}");
 }
 
@@ -78,6 +80,9 @@ fn given_the_workspace_version_when_the_changelog_is_read_then_it_has_that_versi
 fn given_the_repository_when_large_files_are_looked_for_then_there_are_none() {
     for path in repository_files() {
         let size = std::fs::metadata(mandi_contracts::root().join(&path)).map(|found| found.len()).unwrap_or_default();
-        assert!(size < 1_000_000 || path == "Cargo.lock", "{path} has {size} bytes; what is generated or fetched stays out of Git");
+        assert!(
+            size < 1_000_000 || path == "Cargo.lock",
+            "{path} has {size} bytes; what is generated or fetched stays out of Git"
+        );
     }
 }

@@ -25,9 +25,12 @@ fn given_the_table_of_variables_when_compared_with_the_code_then_both_are_the_sa
         })
         .collect();
     let rows = readme::rows(&read("README.md"));
-    let is_variable = |name: &str| name.starts_with('`') && name.trim_matches('`').bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let is_variable = |name: &str| {
+        name.starts_with('`') && name.trim_matches('`').bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    };
     let found: Vec<Vec<String>> = rows.into_iter().filter(|row| is_variable(&row[0])).collect();
-    let table: Vec<String> = wanted.iter().map(|row| format!("| {} | {} | {} |", row[0], row[1], cell(&row[2]))).collect();
+    let table: Vec<String> =
+        wanted.iter().map(|row| format!("| {} | {} | {} |", row[0], row[1], cell(&row[2]))).collect();
     assert_eq!(found, wanted, "README.md needs this table:\n{}", table.join("\n"));
 }
 
@@ -44,7 +47,11 @@ fn given_a_variable_in_the_template_when_looked_up_in_the_code_then_it_exists() 
 fn given_a_fenced_block_when_its_kind_is_read_then_it_is_one_that_is_checked() {
     for document in ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"] {
         for block in readme::blocks(&read(document)) {
-            assert!(INFOS.contains(&block.info.as_str()), "{document}:{}: mark the block as one of {INFOS:?}", block.line);
+            assert!(
+                INFOS.contains(&block.info.as_str()),
+                "{document}:{}: mark the block as one of {INFOS:?}",
+                block.line
+            );
         }
     }
 }
@@ -72,8 +79,12 @@ fn given_the_routes_that_readme_lists_when_compared_with_the_template_then_they_
     let listed: BTreeSet<(String, String)> = readme::rows(&read("README.md"))
         .iter()
         .filter_map(|row| row[0].strip_prefix('`')?.strip_suffix('`')?.split_once(' '))
-        .filter(|(methods, path)| path.starts_with("/v1/") && METHODS.iter().any(|method| methods.to_lowercase().contains(method)))
-        .flat_map(|(methods, path)| methods.split(',').map(|method| (method.to_lowercase(), path.to_owned())).collect::<Vec<_>>())
+        .filter(|(methods, path)| {
+            path.starts_with("/v1/") && METHODS.iter().any(|method| methods.to_lowercase().contains(method))
+        })
+        .flat_map(|(methods, path)| {
+            methods.split(',').map(|method| (method.to_lowercase(), path.to_owned())).collect::<Vec<_>>()
+        })
         .collect();
     let template: BTreeSet<_> = template::routes(&read("infra/template.yaml")).into_keys().collect();
     assert_eq!(listed, template);
@@ -90,7 +101,8 @@ fn given_the_readers_of_the_contract_when_they_look_for_a_route_of_readme_then_a
         let path = format!("/v1/{}", path.trim_matches(['"', '\'']).split('?').next().unwrap_or_default());
         let fits = |(_, pattern): &(String, String)| {
             let parts = pattern.split('/').zip(path.split('/'));
-            pattern.split('/').count() == path.split('/').count() && parts.into_iter().all(|(want, have)| want.starts_with('{') || want == have)
+            pattern.split('/').count() == path.split('/').count()
+                && parts.into_iter().all(|(want, have)| want.starts_with('{') || want == have)
         };
         assert!(served.iter().any(fits), "no function serves {path}");
     }

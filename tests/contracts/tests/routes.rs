@@ -21,9 +21,13 @@ fn of_the_functions() -> BTreeMap<Route, String> {
 fn given_the_template_when_compared_with_the_functions_then_both_have_the_same_routes() {
     let template = template::routes(&read("infra/template.yaml"));
     let functions = of_the_functions();
-    let missing: Vec<_> = functions.iter().filter(|(route, function)| template.get(*route) != Some(*function)).collect();
+    let missing: Vec<_> =
+        functions.iter().filter(|(route, function)| template.get(*route) != Some(*function)).collect();
     let extra: Vec<_> = template.iter().filter(|(route, function)| functions.get(*route) != Some(*function)).collect();
-    assert!(missing.is_empty() && extra.is_empty(), "not in the template: {missing:#?}\nonly in the template: {extra:#?}");
+    assert!(
+        missing.is_empty() && extra.is_empty(),
+        "not in the template: {missing:#?}\nonly in the template: {extra:#?}"
+    );
 }
 
 #[test]
