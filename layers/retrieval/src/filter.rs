@@ -1,9 +1,14 @@
 //! Metadata of documents, and conditions on it that a search applies inside the index.
 
+mod check;
+mod evaluate;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use check::{MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT_BYTES, MAX_VALUES, is_field_name};
 
 /// A single value of metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -89,3 +94,6 @@ pub struct FieldName {
     /// The name of the field.
     pub field: String,
 }
+
+#[cfg(test)]
+mod tests;

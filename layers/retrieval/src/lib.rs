@@ -4,9 +4,26 @@
 //! [`ChunkIndex`] (vectors and keywords), [`Search`] (for consumers that do not own an index), and the core's
 //! `Embedder`, `Reranker` and `LanguageModel`.
 
+pub mod characters;
+pub mod chunk;
+pub mod citations;
+pub mod confidence;
+pub mod dedupe;
+pub mod extract;
+pub mod extractive;
 pub mod filter;
+#[cfg(test)]
+mod fixtures;
+pub mod fusion;
+pub mod hybrid;
 pub mod passage;
 pub mod ports;
+pub mod remote;
+mod problems;
+pub mod prompts;
+pub mod question;
+pub mod rewrite;
+pub mod terms;
 
 pub use filter::{Filter, Metadata, Scalar};
 pub use passage::{Chunk, CollectionName, DocumentKey, Passage, Scores, SearchMode, SearchRequest};

@@ -12,7 +12,8 @@ pub struct CollectionName(String);
 
 impl CollectionName {
     /// The rule, in words, for error messages.
-    pub const RULE: &str = "a collection's name is 1 to 64 of `a-z`, `0-9`, `-`, `_`, and begins with a letter or digit";
+    pub const RULE: &str =
+        "a collection's name is 1 to 64 of `a-z`, `0-9`, `-`, `_`, and begins with a letter or digit";
 
     /// Checks a name that came from outside.
     #[must_use]

@@ -4,8 +4,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use mandi_core::identity::{Principal, TenantId};
 use mandi_core::Result;
+use mandi_core::identity::{Principal, TenantId};
 
 use crate::filter::Filter;
 use crate::passage::{Chunk, CollectionName, DocumentKey, Passage, SearchRequest};
@@ -89,8 +89,7 @@ pub trait ChunkIndex: Send + Sync + fmt::Debug {
     async fn delete(&self, table: &IndexTable, document: &DocumentKey) -> Result<u64>;
 
     /// The `k` nearest chunks that pass the filter, nearest first.
-    async fn nearest(&self, table: &IndexTable, vector: &[f32], k: usize, filter: Option<&Filter>)
-        -> Result<Vec<Hit>>;
+    async fn nearest(&self, table: &IndexTable, vector: &[f32], k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>>;
 
     /// The `k` best chunks by BM25 over the terms of `query`, that pass the filter, best first.
     async fn keyword(&self, table: &IndexTable, query: &str, k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>>;

@@ -1,0 +1,19 @@
+//! Citations: sentences, what a model cites in them, and whether the sources really say it.
+
+mod facts;
+mod months;
+mod parse;
+mod sentence_splitter;
+mod support;
+mod units;
+mod verbatim;
+mod verify;
+
+pub use facts::{DateFact, Facts};
+pub use parse::{Citation, Claim, parse_claim};
+pub use sentence_splitter::{SentenceBuffer, sentences};
+pub(crate) use support::alike;
+pub use support::{MIN_COVERAGE, MIN_ORDER, Support, best_span, support};
+pub use units::Unit;
+pub use verbatim::{Haystack, find_verbatim};
+pub use verify::{Rejection, Source, VerifiedCitation, VerifiedClaim, verify};

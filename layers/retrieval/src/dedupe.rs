@@ -1,0 +1,102 @@
+//! Near-duplicates: passages that say the same in nearly the same words are shown once.
+//!
+//! Two texts are near-duplicates when their shingles (runs of three keyword terms) overlap by a Jaccard index
+//! of at least [`THRESHOLD`], and their numbers are the same: two invoices that differ in nothing but number
+//! and amount are two invoices. (Broder, "On the resemblance and containment of documents", 1997; the lists
+//! here are short enough for the exact index.)
+
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::terms::terms;
+
+/// From which Jaccard index of shingles on two texts are taken for the same.
+pub const THRESHOLD: f64 = 0.85;
+
+/// Terms in a shingle.
+const SHINGLE: usize = 3;
+
+/// What is compared of a text.
+struct Fingerprint {
+    shingles: HashSet<u64>,
+    numbers: BTreeSet<String>,
+}
+
+impl Fingerprint {
+    fn of(text: &str) -> Self {
+        let terms = terms(text);
+        let shingles = terms.windows(SHINGLE.min(terms.len()).max(1)).map(hash).collect();
+        let numbers = terms.into_iter().filter(|term| term.bytes().any(|byte| byte.is_ascii_digit())).collect();
+        Self { shingles, numbers }
+    }
+
+    fn resembles(&self, other: &Self) -> bool {
+        let shared = self.shingles.intersection(&other.shingles).count();
+        let all = self.shingles.len() + other.shingles.len() - shared;
+        all > 0 && self.numbers == other.numbers && ratio(shared, all) >= THRESHOLD
+    }
+}
+
+fn hash(terms: &[String]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    terms.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of terms are far below 2^52")]
+fn ratio(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
+}
+
+/// The items, in order, without those whose text is a near-duplicate of an earlier one.
+pub fn without_near_duplicates<T>(items: Vec<T>, text: impl Fn(&T) -> &str) -> Vec<T> {
+    let mut kept: Vec<Fingerprint> = Vec::new();
+    items
+        .into_iter()
+        .filter(|item| {
+            let fingerprint = Fingerprint::of(text(item));
+            let new = !kept.iter().any(|earlier| earlier.resembles(&fingerprint));
+            if new {
+                kept.push(fingerprint);
+            }
+            new
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(texts: &[&'static str]) -> Vec<&'static str> {
+        without_near_duplicates(texts.to_vec(), |text| text)
+    }
+
+    const CLAUSE: &str = "The buyer shall pay the full price within 30 days after the date of the bill of lading by \
+                          telegraphic transfer to the account that the seller names in its invoice";
+
+    #[test]
+    fn the_same_words_in_other_case_and_spacing_are_kept_once_the_first_of_them() {
+        assert_eq!(
+            kept(&["The Buyer pays  in cash.", "the buyer pays in cash", "Rice, grade A"]),
+            ["The Buyer pays  in cash.", "Rice, grade A"]
+        );
+    }
+
+    #[test]
+    fn a_text_with_one_more_word_is_a_near_duplicate() {
+        let longer: &'static str = Box::leak(format!("{CLAUSE} promptly").into_boxed_str());
+        assert_eq!(kept(&[CLAUSE, longer]), [CLAUSE]);
+    }
+
+    #[test]
+    fn a_text_with_another_number_is_not() {
+        let other: &'static str = Box::leak(CLAUSE.replace("30", "60").into_boxed_str());
+        assert_eq!(kept(&[CLAUSE, other]).len(), 2);
+    }
+
+    #[test]
+    fn texts_without_terms_are_all_kept() {
+        assert_eq!(kept(&["—", "…"]).len(), 2);
+    }
+}

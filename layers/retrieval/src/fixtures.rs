@@ -1,0 +1,98 @@
+//! What tests of several modules share: passages, and models that say what the test says.
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use mandi_core::identity::{Authenticator, Grant, LocalSecret, Principal, TokenIssuer, Trust};
+use mandi_core::ports::{Delta, Generation, GenerationStream, LanguageModel, ModelError, ModelRef, Reranker};
+use mandi_core::{Clock, SystemClock};
+
+use crate::filter::Metadata;
+use crate::passage::{CollectionName, DocumentKey, Passage, Scores};
+
+/// A passage of a document, found by both lists.
+pub(crate) fn passage(id: &str, text: &str) -> Passage {
+    Passage {
+        collection: CollectionName::parse("contracts").unwrap(),
+        document: DocumentKey { entity_type: "contract".to_owned(), entity_id: id.to_owned() },
+        chunk: 0,
+        title: Some(id.to_owned()),
+        text: text.to_owned(),
+        metadata: Metadata::new(),
+        score: 0.9,
+        scores: Scores { vector: Some(0.45), keyword: Some(2.0), fused: Some(0.9), rerank: None },
+    }
+}
+
+/// A caller of the tenant `demo`.
+pub(crate) async fn caller() -> Principal {
+    let secret = || LocalSecret::new(vec![7; LocalSecret::MIN_BYTES]).unwrap();
+    let issuer = TokenIssuer::new(secret(), "test", "mandi");
+    let token = issuer
+        .issue(&Grant {
+            tenant: "demo",
+            user: "asha",
+            roles: vec!["admin".to_owned()],
+            permissions: Vec::new(),
+            not_before: None,
+            expires_at: SystemClock.now().plus(std::time::Duration::from_secs(600)),
+        })
+        .unwrap();
+    Authenticator::new(Trust::Secret(secret()), "test", "mandi").verify(&token).await.unwrap()
+}
+
+/// A language model that plays one script for each call, and keeps the prompts.
+#[derive(Debug, Default)]
+pub(crate) struct ScriptedModel {
+    scripts: Mutex<VecDeque<Script>>,
+    pub(crate) prompts: Mutex<Vec<Generation>>,
+    pub(crate) pulled: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+}
+
+/// What a call does.
+pub(crate) type Script = Result<Vec<Result<Delta, ModelError>>, ModelError>;
+
+impl ScriptedModel {
+    pub(crate) fn playing(scripts: impl IntoIterator<Item = Script>) -> Self {
+        Self { scripts: Mutex::new(scripts.into_iter().collect()), ..Self::default() }
+    }
+}
+
+#[async_trait]
+impl LanguageModel for ScriptedModel {
+    fn model(&self) -> ModelRef {
+        ModelRef { provider: "test".to_owned(), model: "scripted".to_owned() }
+    }
+
+    fn context_tokens(&self) -> usize {
+        4096
+    }
+
+    async fn generate(&self, generation: Generation) -> Result<GenerationStream, ModelError> {
+        self.prompts.lock().unwrap().push(generation);
+        let script = self.scripts.lock().unwrap().pop_front().unwrap_or_else(|| Ok(Vec::new()));
+        let pulled = self.pulled.clone();
+        let deltas = futures::stream::iter(script?).inspect(move |_| {
+            pulled.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        });
+        Ok(deltas.boxed())
+    }
+}
+
+/// A reranker that finds a passage good when it holds a word.
+#[derive(Debug)]
+pub(crate) struct WordReranker(pub(crate) &'static str);
+
+#[async_trait]
+impl Reranker for WordReranker {
+    fn model(&self) -> ModelRef {
+        ModelRef { provider: "test".to_owned(), model: "word".to_owned() }
+    }
+
+    async fn scores(&self, _query: &str, passages: &[String]) -> Result<Vec<f32>, ModelError> {
+        Ok(passages.iter().map(|passage| if passage.contains(self.0) { 0.9 } else { 0.1 }).collect())
+    }
+}

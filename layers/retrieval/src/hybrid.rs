@@ -1,0 +1,289 @@
+//! Hybrid search: both lists of the index, fused, without near-duplicates, and ordered anew on request.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::try_join_all;
+use mandi_core::identity::{Principal, TenantId};
+use mandi_core::ports::{Embedder, EmbeddingPurpose, Reranker};
+use mandi_core::{Problem, ProblemKind, Result};
+
+use crate::characters::is_mostly_not_latin;
+use crate::dedupe::without_near_duplicates;
+use crate::fusion::{RankedList, reciprocal_rank_fusion};
+use crate::passage::{CollectionName, DocumentKey, Passage, Scores, SearchMode, SearchRequest};
+use crate::ports::{ChunkIndex, Hit, IndexTable, Search};
+use crate::problems::Problems;
+
+/// How many chunks each list gives to the fusion.
+pub const CANDIDATES: usize = 50;
+/// How many of the fused passages the reranker orders anew (or `k`, when that is more).
+pub const RERANKED: usize = 20;
+/// The most passages that a search returns.
+pub const MAX_K: usize = 100;
+/// The most collections that one search may look in.
+pub const MAX_COLLECTIONS: usize = 16;
+/// The longest query, in characters.
+pub const MAX_QUERY_CHARACTERS: usize = 2000;
+
+/// What the vector list counts for a query in another script than Latin, when the embedding model knows English
+/// alone: its neighbours are little better than chance there, while keywords are exact.
+const WEIGHT_OF_FOREIGN_VECTORS: f32 = 0.2;
+
+/// What search needs to know of a tenant's collections.
+#[async_trait]
+pub trait Collections: Send + Sync + fmt::Debug {
+    /// The model that the collection's chunks are embedded with.
+    ///
+    /// # Errors
+    /// `not-found` when the tenant has no such collection.
+    async fn embedder(&self, tenant: &TenantId, collection: &CollectionName) -> Result<Arc<dyn Embedder>>;
+}
+
+/// Search over an index in this process.
+#[derive(Clone, Debug)]
+pub struct HybridSearch {
+    index: Arc<dyn ChunkIndex>,
+    collections: Arc<dyn Collections>,
+    reranker: Option<Arc<dyn Reranker>>,
+}
+
+/// A chunk among the candidates.
+type Key = (CollectionName, DocumentKey, u32);
+
+/// Hits of one list over all collections, best first.
+type HitList = Vec<(CollectionName, Hit)>;
+
+impl HybridSearch {
+    /// A search. Without a reranker, requests that ask for one get the fused order, and no rerank scores.
+    #[must_use]
+    pub fn new(
+        index: Arc<dyn ChunkIndex>,
+        collections: Arc<dyn Collections>,
+        reranker: Option<Arc<dyn Reranker>>,
+    ) -> Self {
+        Self { index, collections, reranker }
+    }
+
+    /// Both lists of every collection, all at once; each list merged by its score.
+    async fn candidates(&self, tenant: &TenantId, request: &SearchRequest, depth: usize) -> Result<Candidates> {
+        let searches = request.collections.iter().map(|name| self.search_one(tenant, name, request, depth));
+        let found = try_join_all(searches).await?;
+        let mut candidates = Candidates::default();
+        let mut refused = None;
+        let collections = found.len();
+        let mut refusals = 0;
+        for (name, outcome) in request.collections.iter().zip(found) {
+            match outcome {
+                Ok(one) => candidates.add(name, one),
+                Err(problem) => {
+                    refusals += 1;
+                    refused = Some(problem);
+                }
+            }
+        }
+        // A field that only some of the collections know is no fault: the others have nothing that passes.
+        match refused {
+            Some(problem) if refusals == collections => Err(problem),
+            _ => {
+                candidates.sort();
+                Ok(candidates)
+            }
+        }
+    }
+
+    /// The lists of one collection. A filter that the collection refuses is the inner error.
+    async fn search_one(
+        &self,
+        tenant: &TenantId,
+        name: &CollectionName,
+        request: &SearchRequest,
+        depth: usize,
+    ) -> Result<Result<OneCollection>> {
+        let embedder = self.collections.embedder(tenant, name).await?;
+        let table = IndexTable { tenant: tenant.clone(), collection: name.clone() };
+        let filter = request.filter.as_ref();
+        let by_vector = async {
+            if request.mode == SearchMode::Keyword {
+                return Ok(Vec::new());
+            }
+            let texts = [request.query.clone()];
+            let mut embeddings = embedder.embed(&texts, EmbeddingPurpose::Query).await?;
+            let embedding = embeddings.pop().ok_or_else(|| {
+                Problem::new(ProblemKind::Internal, "the embedding model gave no vector for the query")
+            })?;
+            self.index.nearest(&table, &embedding.vector, depth, filter).await
+        };
+        let by_keyword = async {
+            if request.mode == SearchMode::Vector {
+                return Ok(Vec::new());
+            }
+            self.index.keyword(&table, &request.query, depth, filter).await
+        };
+        let foreign = is_mostly_not_latin(&request.query) && knows_english_alone(&embedder.model().model.model);
+        match futures::join!(by_vector, by_keyword) {
+            (Ok(vector), Ok(keyword)) => Ok(Ok(OneCollection { vector, keyword, foreign })),
+            (Err(problem), _) | (_, Err(problem)) if problem.kind == ProblemKind::InvalidRequest => Ok(Err(problem)),
+            (Err(problem), _) | (_, Err(problem)) => Err(problem),
+        }
+    }
+
+    /// Orders the first passages by the cross-encoder; the others follow as they were.
+    async fn rerank(&self, reranker: &dyn Reranker, query: &str, k: usize, passages: &mut Vec<Passage>) -> Result<()> {
+        let mut rest = passages.split_off(passages.len().min(RERANKED.max(k)));
+        let texts: Vec<String> = passages.iter().map(text_to_rank).collect();
+        if !texts.is_empty() {
+            let scores = reranker.scores(query, &texts).await?;
+            for (passage, score) in passages.iter_mut().zip(scores) {
+                passage.scores.rerank = Some(score);
+                passage.score = score;
+            }
+            passages.sort_by(|one, other| other.score.total_cmp(&one.score));
+        }
+        passages.append(&mut rest);
+        Ok(())
+    }
+}
+
+/// What the cross-encoder reads: the title helps where a clause does not say what it is about.
+fn text_to_rank(passage: &Passage) -> String {
+    match &passage.title {
+        Some(title) if !passage.text.starts_with(title.as_str()) => format!("{title}\n{}", passage.text),
+        _ => passage.text.clone(),
+    }
+}
+
+/// Whether a model was trained on English alone, by the names of those that we ship or that are usual.
+fn knows_english_alone(model: &str) -> bool {
+    let name = model.to_ascii_lowercase();
+    let english = ["all-minilm", "-en", "english", "gte-small", "e5-small-v2", "e5-base-v2"];
+    !name.contains("multilingual") && english.iter().any(|part| name.contains(part))
+}
+
+/// What one collection has.
+struct OneCollection {
+    vector: Vec<Hit>,
+    keyword: Vec<Hit>,
+    foreign: bool,
+}
+
+/// What all collections have.
+#[derive(Default)]
+struct Candidates {
+    vector: HitList,
+    keyword: HitList,
+    foreign: bool,
+}
+
+impl Candidates {
+    fn add(&mut self, name: &CollectionName, one: OneCollection) {
+        self.vector.extend(one.vector.into_iter().map(|hit| (name.clone(), hit)));
+        self.keyword.extend(one.keyword.into_iter().map(|hit| (name.clone(), hit)));
+        self.foreign |= one.foreign;
+    }
+
+    fn sort(&mut self) {
+        for list in [&mut self.vector, &mut self.keyword] {
+            list.sort_by(|(_, one), (_, other)| other.score.total_cmp(&one.score));
+        }
+    }
+
+    /// The fused list, each passage with its scores.
+    fn fuse(self, mode: SearchMode) -> Vec<Passage> {
+        let keys = |list: &HitList| list.iter().map(key).collect::<Vec<Key>>();
+        let vector_weight = if self.foreign && !self.keyword.is_empty() { WEIGHT_OF_FOREIGN_VECTORS } else { 1.0 };
+        let lists = match mode {
+            SearchMode::Hybrid => vec![
+                RankedList { keys: keys(&self.keyword), weight: 1.0 },
+                RankedList { keys: keys(&self.vector), weight: vector_weight },
+            ],
+            SearchMode::Vector => vec![RankedList { keys: keys(&self.vector), weight: 1.0 }],
+            SearchMode::Keyword => vec![RankedList { keys: keys(&self.keyword), weight: 1.0 }],
+        };
+        let mut found: HashMap<Key, Passage> = HashMap::new();
+        for (list, is_vector) in [(self.vector, true), (self.keyword, false)] {
+            for (name, hit) in list {
+                let score = hit.score;
+                let entry = found.entry(key(&(name.clone(), hit.clone()))).or_insert_with(|| passage(name, hit));
+                let slot = if is_vector { &mut entry.scores.vector } else { &mut entry.scores.keyword };
+                *slot = Some(score);
+            }
+        }
+        let ranked = reciprocal_rank_fusion(&lists);
+        let with_scores = ranked.into_iter().filter_map(|(key, fused)| {
+            let mut passage = found.remove(&key)?;
+            let own = match mode {
+                SearchMode::Hybrid => None,
+                SearchMode::Vector => passage.scores.vector,
+                SearchMode::Keyword => passage.scores.keyword,
+            };
+            passage.scores.fused = (mode == SearchMode::Hybrid).then_some(fused);
+            passage.score = own.unwrap_or(fused);
+            Some(passage)
+        });
+        with_scores.collect()
+    }
+}
+
+fn key((name, hit): &(CollectionName, Hit)) -> Key {
+    (name.clone(), hit.chunk.document.clone(), hit.chunk.number)
+}
+
+fn passage(collection: CollectionName, hit: Hit) -> Passage {
+    Passage {
+        collection,
+        document: hit.chunk.document,
+        chunk: hit.chunk.number,
+        title: hit.chunk.title,
+        text: hit.chunk.text,
+        metadata: hit.chunk.metadata,
+        score: hit.score,
+        scores: Scores::default(),
+    }
+}
+
+/// Checks a request; pointers are those of the search route's body.
+///
+/// # Errors
+/// `invalid-request` with a pointer for each field that is wrong.
+pub fn validate(request: &SearchRequest) -> Result<()> {
+    let mut problems = Problems::default();
+    if !(1..=MAX_K).contains(&request.k) {
+        problems.add("/k", format!("{} is not between 1 and {MAX_K}", request.k));
+    }
+    if !request.query.chars().any(char::is_alphanumeric) {
+        problems.add("/query", "give a question or some words; it has no letters or digits");
+    }
+    if request.query.chars().count() > MAX_QUERY_CHARACTERS {
+        problems.add("/query", format!("it is longer than {MAX_QUERY_CHARACTERS} characters"));
+    }
+    let distinct: HashSet<&CollectionName> = request.collections.iter().collect();
+    if request.collections.is_empty() || request.collections.len() > MAX_COLLECTIONS {
+        problems.add("/collections", format!("name 1 to {MAX_COLLECTIONS} collections"));
+    } else if distinct.len() < request.collections.len() {
+        problems.add("/collections", "a collection is named twice");
+    }
+    problems.into_result()?;
+    request.filter.as_ref().map_or(Ok(()), |filter| filter.validate("/filter"))
+}
+
+#[async_trait]
+impl Search for HybridSearch {
+    async fn search(&self, caller: &Principal, request: SearchRequest) -> Result<Vec<Passage>> {
+        validate(&request)?;
+        let depth = CANDIDATES.max(request.k);
+        let candidates = self.candidates(&caller.tenant, &request, depth).await?;
+        let fused = candidates.fuse(request.mode);
+        let mut passages = without_near_duplicates(fused, |passage| passage.text.as_str());
+        if let Some(reranker) = self.reranker.as_deref().filter(|_| request.rerank) {
+            self.rerank(reranker, &request.query, request.k, &mut passages).await?;
+        }
+        passages.truncate(request.k);
+        Ok(passages)
+    }
+}
+
+#[cfg(test)]
+mod tests;
