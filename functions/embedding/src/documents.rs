@@ -5,9 +5,9 @@ mod store;
 
 use std::sync::Arc;
 
-use mandi_core::ports::{EmbeddingPurpose, Records};
+use mandi_core::ports::{EmbeddingPurpose, Records, TokenSpans};
 use mandi_core::{Clock, Principal, Problem, Result, Timestamp};
-use mandi_retrieval::chunk::{self, ChunkSize, TokenSpans};
+use mandi_retrieval::chunk::{self, ChunkSize};
 use mandi_retrieval::ports::{DocumentChunks, IndexTable, IndexedChunk};
 use mandi_retrieval::{Chunk, ChunkIndex, CollectionName, DocumentKey};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::collections::Collection;
 use crate::embedders::Embedders;
 
-pub(crate) use input::{DocumentInput, NewDocuments, from_file};
+pub(crate) use input::{DocumentInput, File, NewDocuments, NewDocumentsSchema};
 
 /// How far a document has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -74,7 +74,7 @@ pub(crate) struct Documents {
     pub(crate) records: Arc<dyn Records>,
     pub(crate) index: Arc<dyn ChunkIndex>,
     pub(crate) embedders: Embedders,
-    pub(crate) tokens: Arc<dyn TokenSpans + Send + Sync>,
+    pub(crate) tokens: Arc<dyn TokenSpans>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -146,7 +146,7 @@ impl Documents {
         let work = move || {
             let key = input.key();
             let extracted = input.extract()?;
-            let pieces = chunk::split(&extracted.text, tokens.as_ref(), ChunkSize::default());
+            let pieces = chunk::chunks(&extracted.text, tokens.as_ref(), ChunkSize::default());
             let mut chunks = Vec::with_capacity(pieces.len());
             for (number, piece) in pieces.into_iter().enumerate() {
                 chunks.push(Chunk {

@@ -7,12 +7,11 @@ use std::time::Duration;
 use axum::extract::FromRef;
 use mandi_core::Clock;
 use mandi_core::metering::Meter;
-use mandi_core::ports::{Objects, Records, Reranker};
+use mandi_core::ports::{Objects, Records, Reranker, TokenSpans};
 use mandi_core::streams::Streams;
 use mandi_http::Gate;
 use mandi_llm::providers::Providers;
 use mandi_retrieval::answer::AnswerEngine;
-use mandi_retrieval::chunk::TokenSpans;
 use mandi_retrieval::hybrid::HybridSearch;
 use mandi_retrieval::{ChunkIndex, Search};
 use tokio_util::task::TaskTracker;
@@ -38,7 +37,7 @@ pub struct EmbeddingParts {
     /// The cross-encoder.
     pub reranker: Option<Arc<dyn Reranker>>,
     /// The tokens by which documents are chunked.
-    pub tokens: Arc<dyn TokenSpans + Send + Sync>,
+    pub tokens: Arc<dyn TokenSpans>,
     /// Starts jobs.
     pub run_job: Arc<dyn RunJob>,
     /// The time.

@@ -2,6 +2,7 @@
 
 mod clients;
 mod invoke;
+pub mod lambda;
 mod objects;
 mod records;
 

@@ -2,7 +2,6 @@
 //!
 //! Fields carry the names of OpenTelemetry's GenAI conventions, in the store and in the log.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -95,29 +94,17 @@ pub struct MeteredCall {
     pub language: Option<Language>,
 }
 
-/// Prices by `provider/model`.
-#[derive(Clone, Debug, Default)]
-pub struct Prices(BTreeMap<String, TokenPrice>);
-
-impl Prices {
-    /// From a table by `provider/model`.
-    #[must_use]
-    pub const fn new(table: BTreeMap<String, TokenPrice>) -> Self {
-        Self(table)
-    }
-
-    /// The price of a model; a model that is not in the table costs nothing (local ones are not).
-    #[must_use]
-    pub fn of(&self, model: &ModelRef) -> TokenPrice {
-        self.0.get(&format!("{}/{}", model.provider, model.model)).copied().unwrap_or_default()
-    }
+/// What models cost.
+pub trait PriceList: Send + Sync + std::fmt::Debug {
+    /// The price of a model; zero when it is not known.
+    fn price(&self, model: &ModelRef) -> TokenPrice;
 }
 
 /// Records calls and reads their sums.
 #[derive(Clone, Debug)]
 pub struct Meter {
     records: Arc<dyn Records>,
-    prices: Arc<Prices>,
+    prices: Arc<dyn PriceList>,
 }
 
 /// The sums of the calls that share a day, a model, a task, an assistant and a language.
@@ -157,14 +144,14 @@ const ATTEMPTS: u32 = 8;
 impl Meter {
     /// A meter over a store, with prices.
     #[must_use]
-    pub const fn new(records: Arc<dyn Records>, prices: Arc<Prices>) -> Self {
+    pub const fn new(records: Arc<dyn Records>, prices: Arc<dyn PriceList>) -> Self {
         Self { records, prices }
     }
 
     /// What a call costs.
     #[must_use]
     pub fn cost(&self, model: &ModelRef, usage: TokenUsage) -> MicroUsd {
-        self.prices.of(model).cost(usage.input_tokens, usage.output_tokens)
+        self.prices.price(model).cost(usage.input_tokens, usage.output_tokens)
     }
 
     /// The writes that record a call: put them into the transaction that ends the work, so that the call is

@@ -39,6 +39,7 @@ settings! {
     TABLE = "MANDI_TABLE", None, "name of the DynamoDB table (AWS)";
     BUCKET = "MANDI_BUCKET", None, "name of the S3 bucket for documents (AWS)";
     VECTORS_URI = "MANDI_VECTORS_URI", None, "where the LanceDB tables lie: `s3://bucket/prefix` (AWS); the runner uses its data folder";
+    FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME", None, "name of this function, which it calls to run jobs; Lambda sets it";
     EMBEDDING_FUNCTION = "MANDI_EMBEDDING_FUNCTION", None, "name of the embedding function, which chat calls to search (AWS)";
     PROVIDER = "MANDI_PROVIDER", Some("local"), "the language model's provider: `local`, `bedrock`, `openai` or `none`";
     BEDROCK_MODEL = "MANDI_BEDROCK_MODEL", Some("anthropic.claude-3-5-haiku-20241022-v1:0"), "the model that Bedrock answers with";
@@ -84,6 +85,12 @@ impl Settings {
     #[must_use]
     pub fn optional(&self, setting: Setting) -> Option<&str> {
         self.0.get(setting.name).map(String::as_str).or(setting.default)
+    }
+
+    /// A variable that another setting refers to by name, such as the one that holds a tenant's key.
+    #[must_use]
+    pub fn referred(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
     }
 
     /// The value or the default.

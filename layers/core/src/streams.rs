@@ -20,6 +20,7 @@ pub use writer::Writer;
 use crate::error::Result;
 use crate::identity::TenantId;
 use crate::ports::{Key, Partition, Record, Records};
+use crate::settings::{self, Settings};
 use crate::time::Clock;
 
 /// An event as it is stored, and as every reader gets it.
@@ -84,6 +85,16 @@ impl Default for StreamPolicy {
             keep: Duration::from_secs(24 * 3600),
             poll: Duration::from_millis(50),
         }
+    }
+}
+
+impl StreamPolicy {
+    /// With the lease that the settings give.
+    ///
+    /// # Errors
+    /// The setting is not a number.
+    pub fn from_settings(settings: &Settings) -> Result<Self> {
+        Ok(Self { lease: Duration::from_millis(settings.parsed(settings::STREAM_LEASE_MS)?), ..Self::default() })
     }
 }
 

@@ -91,11 +91,10 @@ fn named(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     };
     // A field that is unknown or missing is named by the message; the path ends at its object.
     let quoted = detail.split('`').nth(1);
-    if detail.starts_with("missing field") || detail.starts_with("unknown field") {
-        if let Some(name) = quoted.filter(|name| !pointer.ends_with(&format!("/{name}"))) {
-            pointer.push('/');
-            pointer.push_str(name);
-        }
+    let at_object = detail.starts_with("missing field") || detail.starts_with("unknown field");
+    if at_object && let Some(name) = quoted.filter(|name| !pointer.ends_with(&format!("/{name}"))) {
+        pointer.push('/');
+        pointer.push_str(name);
     }
     Problem::field(pointer, detail)
 }

@@ -1,12 +1,14 @@
 //! An issuer's public keys (JWKS), cached, with rotation followed.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use mandi_core::identity::KeySource;
+use mandi_core::identity::{Authenticator, KeySource, LocalSecret, Trust};
+use mandi_core::settings::{self, Settings};
 use mandi_core::{Problem, ProblemKind, Result};
 use tokio::sync::RwLock;
 
@@ -14,6 +16,27 @@ use tokio::sync::RwLock;
 const FRESH_FOR: Duration = Duration::from_secs(3600);
 /// How soon an unknown key id may cause another fetch, so that made-up ids do not load the issuer.
 const FETCH_AT_MOST_EVERY: Duration = Duration::from_secs(30);
+
+/// The authenticator of a function in AWS: the issuer's keys at `MANDI_JWKS_URL`, or, where there is none, the
+/// secret in `MANDI_JWT_SECRET`.
+///
+/// # Errors
+/// Neither is set, or the secret is too short.
+pub fn authenticator(settings: &Settings) -> Result<Authenticator> {
+    let trust = match (settings.optional(settings::JWKS_URL), settings.optional(settings::JWT_SECRET)) {
+        (Some(url), _) => Trust::Issuer(Arc::new(JwksKeys::new(url)?)),
+        (None, Some(secret)) => {
+            let too_short = || Problem::field(settings::JWT_SECRET.name, "it is shorter than 32 bytes");
+            Trust::Secret(LocalSecret::new(secret.as_bytes().to_vec()).ok_or_else(too_short)?)
+        }
+        (None, None) => {
+            let detail = format!("set this environment variable: {}", settings::JWKS_URL.meaning);
+            return Err(Problem::field(settings::JWKS_URL.name, detail));
+        }
+    };
+    let (issuer, audience) = (settings.required(settings::JWT_ISSUER)?, settings.required(settings::JWT_AUDIENCE)?);
+    Ok(Authenticator::new(trust, issuer, audience))
+}
 
 /// The keys at a URL.
 #[derive(Debug)]

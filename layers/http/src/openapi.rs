@@ -1,5 +1,9 @@
 //! The OpenAPI document: what all functions' documents share.
 
+use std::sync::Arc;
+
+use mandi_core::settings::{self, Settings};
+use mandi_core::{Problem, Result};
 use utoipa::Modify;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
@@ -52,4 +56,17 @@ pub fn with_problems(mut document: OpenApi) -> OpenApi {
         }
     }
     document
+}
+
+/// The document to serve, as JSON: the whole one from the file of `MANDI_OPENAPI`, else this function's own part.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn served(settings: &Settings, own: &OpenApi) -> Result<Arc<str>> {
+    let json = match settings.optional(settings::OPENAPI) {
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|error| Problem::field(settings::OPENAPI.name, format!("`{file}` cannot be read: {error}")))?,
+        None => own.to_json().map_err(Problem::internal)?,
+    };
+    Ok(json.into())
 }

@@ -1,9 +1,10 @@
 //! Documents as they are sent: as JSON, one or many, or as files.
 
-use mandi_core::{Problem, ProblemKind, Result};
+use mandi_core::{Problem, Result};
 use mandi_http::json;
-use mandi_retrieval::extract::{self, Extracted, Source};
-use mandi_retrieval::{DocumentKey, Metadata};
+use mandi_retrieval::extract::{self, Extracted, Source, TextFormat};
+use mandi_retrieval::filter;
+use mandi_retrieval::{DocumentKey, Metadata, Scalar};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -26,9 +27,13 @@ pub(crate) struct DocumentInput {
     /// Which one: 1 to 256 bytes without control characters.
     #[schema(example = "SC-2026-014", max_length = 256)]
     pub(crate) entity_id: String,
-    /// Its text: plain text, Markdown for type `markdown`, HTML for type `html`.
+    /// Its text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) content: Option<String>,
+    /// How `content` is written; when it is not given, Markdown for type `markdown`, HTML for `html`, and plain
+    /// text for all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) format: Option<ContentFormat>,
     /// Its fields, as the type names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -37,6 +42,18 @@ pub(crate) struct DocumentInput {
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     #[schema(value_type = Object)]
     pub(crate) metadata: Metadata,
+}
+
+/// How a text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ContentFormat {
+    /// Plain text.
+    Plain,
+    /// Markdown (CommonMark with tables).
+    Markdown,
+    /// HTML.
+    Html,
 }
 
 /// One document, or several.
@@ -127,38 +144,96 @@ impl DocumentInput {
     /// The document's text, title and metadata.
     pub(crate) fn extract(self) -> Result<Extracted> {
         self.check()?;
-        let source = match (self.content, self.fields) {
-            (Some(content), _) => Source::Content(content),
-            (None, fields) => Source::Fields(fields.unwrap_or_default()),
+        let source = match (self.content, self.format, self.fields) {
+            (Some(content), Some(format), _) => Source::Formatted(format.into(), content),
+            (Some(content), None, _) => Source::Content(content),
+            (None, _, fields) => Source::Fields(fields.unwrap_or_default()),
         };
-        let mut extracted = extract::extract(&self.entity_type, source)?;
+        check_metadata(&self.metadata)?;
+        let mut extracted = extract::extract(&self.entity_type, &source, "")?;
         extracted.metadata.extend(self.metadata);
-        mandi_retrieval::filter::check_metadata(&extracted.metadata)?;
         Ok(extracted)
+    }
+
+    /// A document from an uploaded file: its type the given one or by the file's format, its id the given one
+    /// or the file's name.
+    pub(crate) fn from_file(file: File<'_>, entity_type: Option<String>, entity_id: Option<String>) -> Result<Self> {
+        let source = extract::read_file(file.name, file.media_type, file.bytes, "file")?;
+        let (by_format, content, format, fields) = match source {
+            Source::Formatted(format, text) => {
+                let format = ContentFormat::from(format);
+                (format.entity_type(), Some(text), Some(format), None)
+            }
+            Source::Content(text) => (ContentFormat::Plain.entity_type(), Some(text), None, None),
+            Source::Fields(fields) => ("", None, None, Some(fields)),
+        };
+        let entity_type = match entity_type {
+            Some(given) => given,
+            None if by_format.is_empty() => {
+                let detail = format!("`{}` holds the fields of an entity: say which by `entity_type` before the file", file.name);
+                return Err(Problem::field("entity_type", detail));
+            }
+            None => by_format.to_owned(),
+        };
+        let entity_id = entity_id.unwrap_or_else(|| file.name.to_owned());
+        Ok(Self { entity_type, entity_id, content, format, fields, metadata: Metadata::new() })
     }
 }
 
-/// A document from an uploaded file: its type by its name and media type, its id the given one or its name.
-pub(crate) fn from_file(name: &str, media_type: Option<&str>, bytes: &[u8], entity_type: Option<String>, entity_id: Option<String>) -> Result<DocumentInput> {
-    let by_file = extract::entity_type_of_file(name, media_type)?;
-    let content = std::str::from_utf8(bytes).map_err(|error| {
-        let detail = format!("`{name}` is not UTF-8 text (byte {}); save it as UTF-8", error.valid_up_to());
-        Problem::new(ProblemKind::UnsupportedMediaType, detail)
-    })?;
-    let id = entity_id.unwrap_or_else(|| name.to_owned());
-    let mut input = DocumentInput {
-        entity_type: entity_type.unwrap_or_else(|| by_file.to_owned()),
-        entity_id: id,
-        content: None,
-        fields: None,
-        metadata: Metadata::new(),
-    };
-    if extract::is_json_file(name, media_type) {
-        let fields = serde_json::from_str(content)
-            .map_err(|error| Problem::field("file", format!("`{name}` is not valid JSON: {error}")))?;
-        input.fields = Some(fields);
-    } else {
-        input.content = Some(content.to_owned());
+impl ContentFormat {
+    const fn entity_type(self) -> &'static str {
+        match self {
+            Self::Plain => "text",
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+        }
     }
-    Ok(input)
+}
+
+impl From<ContentFormat> for TextFormat {
+    fn from(format: ContentFormat) -> Self {
+        match format {
+            ContentFormat::Plain => Self::Plain,
+            ContentFormat::Markdown => Self::Markdown,
+            ContentFormat::Html => Self::Html,
+        }
+    }
+}
+
+impl From<TextFormat> for ContentFormat {
+    fn from(format: TextFormat) -> Self {
+        match format {
+            TextFormat::Plain => Self::Plain,
+            TextFormat::Markdown => Self::Markdown,
+            TextFormat::Html => Self::Html,
+        }
+    }
+}
+
+/// A file of a form.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct File<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) media_type: Option<&'a str>,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// The most metadata fields of one document.
+const MAX_METADATA_FIELDS: usize = 32;
+
+fn check_metadata(metadata: &Metadata) -> Result<()> {
+    if metadata.len() > MAX_METADATA_FIELDS {
+        return Err(Problem::field("/metadata", format!("it has {} fields; at most {MAX_METADATA_FIELDS} are kept", metadata.len())));
+    }
+    for (name, value) in metadata {
+        let pointer = format!("/metadata/{name}");
+        if !filter::is_field_name(name) {
+            let rule = "a field's name is 1 to 64 of `a-z`, `0-9`, `_`, and begins with a letter";
+            return Err(Problem::field(pointer, rule));
+        }
+        if let Scalar::Text(text) = value && text.len() > filter::MAX_TEXT_BYTES {
+            return Err(Problem::field(pointer, format!("it has {} bytes; at most {}", text.len(), filter::MAX_TEXT_BYTES)));
+        }
+    }
+    Ok(())
 }

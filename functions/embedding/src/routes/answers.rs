@@ -131,7 +131,7 @@ pub(crate) async fn create(
 fn request(state: &EmbeddingState, caller: &Caller<KnowledgeRead>, body: AnswerBody) -> Result<AnswerRequest> {
     check_query(&body.query)?;
     if let Some(filter) = &body.filter {
-        filter.check("/filter")?;
+        filter.validate("/filter")?;
     }
     if body.collections.len() > MAX_COLLECTIONS {
         return Err(Problem::field("/collections", format!("at most {MAX_COLLECTIONS} are searched at once")));

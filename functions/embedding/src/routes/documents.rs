@@ -14,7 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::collections::Collections;
-use crate::documents::{self, Document, DocumentInput, DocumentOutcome, DocumentStatus, NewDocuments, NewDocumentsSchema, Target};
+use crate::documents::{self, Document, DocumentInput, DocumentOutcome, File, DocumentStatus, NewDocuments, NewDocumentsSchema, Target};
 use crate::jobs::Job;
 use crate::state::EmbeddingState;
 
@@ -165,7 +165,8 @@ async fn read_files(mut form: Multipart) -> Result<NewDocuments> {
             "entity_id" => entity_id = Some(text()?),
             "file" => {
                 let file_name = file_name.ok_or_else(|| Problem::field("file", "it has no file name"))?;
-                files.push(documents::from_file(&file_name, media_type.as_deref(), &bytes, entity_type.clone(), entity_id.take()));
+                let file = File { name: &file_name, media_type: media_type.as_deref(), bytes: &bytes };
+                files.push(DocumentInput::from_file(file, entity_type.clone(), entity_id.take()));
             }
             _ => return Err(Problem::field(name, "the fields of the form are `entity_type`, `entity_id` and `file`")),
         }

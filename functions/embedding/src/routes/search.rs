@@ -57,7 +57,7 @@ pub(crate) async fn search(
 ) -> ApiResult<Json<SearchResults>> {
     check_query(&body.query)?;
     if let Some(filter) = &body.filter {
-        filter.check("/filter")?;
+        filter.validate("/filter")?;
     }
     let request = SearchRequest {
         collections: vec![Collections::parse(&name)?],

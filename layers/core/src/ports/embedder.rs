@@ -56,3 +56,10 @@ pub trait Reranker: Send + Sync + fmt::Debug {
     /// One score for each passage, in order, between 0 and 1; higher is better.
     async fn scores(&self, query: &str, passages: &[String]) -> Result<Vec<f32>, ModelError>;
 }
+
+/// A tokeniser, seen as the places of its tokens in a text.
+pub trait TokenSpans: Send + Sync {
+    /// The byte ranges of the tokens of `text`, in order, without special tokens. Ranges lie on character
+    /// boundaries and inside `text`; several tokens may share a range (pieces of one character).
+    fn token_spans(&self, text: &str) -> Vec<std::ops::Range<usize>>;
+}

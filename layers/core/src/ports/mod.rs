@@ -6,7 +6,7 @@ pub mod limits;
 mod objects;
 mod records;
 
-pub use embedder::{Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, Reranker};
+pub use embedder::{Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, Reranker, TokenSpans};
 pub use language_model::{
     ChatMessage, Delta, FinishReason, Generation, GenerationStream, LanguageModel, ModelError, ModelRef, Role,
     TimeoutPhase, TokenUsage,

@@ -1,0 +1,129 @@
+//! The embedding function in AWS: its adapters, and its tasks.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mandi_aws::{Clients, LambdaInvoker};
+use mandi_core::ids::JobId;
+use mandi_core::metering::Meter;
+use mandi_core::ports::{Embedder, Records};
+use mandi_core::settings::{self, Settings};
+use mandi_core::streams::{StreamPolicy, Streams};
+use mandi_core::{Clock, Problem, Result, SystemClock};
+use mandi_http::{Gate, jwks};
+use mandi_index::{IndexOptions, LanceIndex};
+use mandi_inference::{CrossEncoder, LocalEmbedder, LocalReranker, TextEncoder};
+use mandi_llm::providers::Providers;
+use mandi_retrieval::remote::{RemoteSearch, RemoteSearchAnswer};
+use serde::{Deserialize, Serialize};
+use tokio_util::task::TaskTracker;
+
+use crate::embedders::Embedders;
+use crate::jobs::RunJob;
+use crate::state::{EmbeddingParts, EmbeddingState};
+
+/// What the function needs at start, checked.
+///
+/// # Errors
+/// A setting is missing or wrong, or a model's file is: the problem names it.
+pub async fn state(settings: &Settings) -> Result<EmbeddingState> {
+    let models = Path::new(settings.required(settings::MODELS_DIR)?).to_owned();
+    let encoder = Arc::new(TextEncoder::load(&models.join("minilm-l6"))?);
+    let cross_encoder = Arc::new(CrossEncoder::load(&models.join("reranker"))?);
+    let clients = Clients::from_env().await;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let records: Arc<dyn Records> = Arc::new(clients.records(settings.required(settings::TABLE)?, clock.clone()));
+    let providers = Arc::new(Providers::from_settings(settings).await?);
+    let meter = Meter::new(records.clone(), Arc::new(providers.prices().clone()));
+    let local: Arc<dyn Embedder> = Arc::new(LocalEmbedder::new(encoder.clone()));
+    // Background work stands still between requests; the schedule calls for upkeep instead.
+    let options = IndexOptions { background_upkeep: false, ..IndexOptions::default() };
+    let function = settings.required(settings::FUNCTION_NAME)?.to_owned();
+    Ok(EmbeddingState::new(EmbeddingParts {
+        gate: Gate {
+            authenticator: Arc::new(jwks::authenticator(settings)?),
+            records: records.clone(),
+            clock: clock.clone(),
+        },
+        objects: Arc::new(clients.objects(settings.required(settings::BUCKET)?)),
+        index: Arc::new(LanceIndex::open(settings.required(settings::VECTORS_URI)?, options)?),
+        embedders: Embedders::new(vec![local], records.clone(), meter.clone(), clock.clone()),
+        reranker: Some(Arc::new(LocalReranker::new(cross_encoder))),
+        tokens: encoder,
+        run_job: Arc::new(RunByInvocation { invoker: clients.invoker(), function }),
+        streams: Streams::new(records.clone(), clock.clone(), StreamPolicy::from_settings(settings)?),
+        keep_alive: Duration::from_millis(settings.parsed(settings::STREAM_KEEP_ALIVE_MS)?),
+        tasks: TaskTracker::new(),
+        records,
+        clock,
+        meter,
+        providers,
+    }))
+}
+
+/// Serves until the runtime ends.
+///
+/// # Errors
+/// The runtime cannot be reached.
+pub async fn run(state: EmbeddingState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let tasks = state.clone();
+    mandi_aws::lambda::serve(crate::router(state), move |json| {
+        let state = tasks.clone();
+        async move { Ok(perform(&state, serde_json::from_str(&json)?).await?) }
+    })
+    .await
+}
+
+/// The tasks of this function, besides its routes.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "kebab-case")]
+enum Task {
+    /// A search for a function that holds no index.
+    Search(RemoteSearch),
+    /// Works on a job until it is done.
+    RunJob {
+        /// The job.
+        job_id: JobId,
+    },
+    /// Starts the jobs that nobody works on. Called by a schedule.
+    ResumeIngest,
+}
+
+/// Performs a task; its answer is JSON.
+async fn perform(state: &EmbeddingState, task: Task) -> Result<String> {
+    match task {
+        Task::Search(RemoteSearch { token, request }) => {
+            let caller = state.gate.authenticator.verify(&token).await;
+            let outcome = match caller.and_then(|caller| caller.require(mandi_core::Permission::KnowledgeRead).map(|()| caller)) {
+                Ok(caller) => state.search.search(&caller, request).await,
+                Err(problem) => Err(problem),
+            };
+            serde_json::to_string(&RemoteSearchAnswer::from(outcome)).map_err(Problem::internal)
+        }
+        Task::RunJob { job_id } => {
+            state.jobs().run(&job_id).await?;
+            Ok("{}".to_owned())
+        }
+        Task::ResumeIngest => {
+            let resumed = state.jobs().resume_abandoned().await?;
+            Ok(format!(r#"{{"resumed":{resumed}}}"#))
+        }
+    }
+}
+
+/// Runs jobs as asynchronous invocations of this same function.
+#[derive(Debug)]
+struct RunByInvocation {
+    invoker: LambdaInvoker,
+    function: String,
+}
+
+#[async_trait]
+impl RunJob for RunByInvocation {
+    async fn run_soon(&self, job: &JobId) -> Result<()> {
+        let task = serde_json::to_vec(&Task::RunJob { job_id: job.clone() }).map_err(Problem::internal)?;
+        Ok(self.invoker.invoke_event(&self.function, task.into()).await?)
+    }
+}

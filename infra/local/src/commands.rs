@@ -1,0 +1,182 @@
+//! The command line: what it takes, and who does it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use mandi_core::Result;
+use mandi_core::settings::{self, Settings};
+
+use crate::{ask, doctor, load, token, up};
+
+/// A multi-tenant AI back end for trading, ERP and CRM products.
+#[derive(Debug, Parser)]
+#[command(name = "mandi", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves all of the platform in this process.
+    Up(Up),
+    /// Prints a token for a data folder.
+    Token(Token),
+    /// Asks a question, and streams the answer with its citations.
+    Ask(Ask),
+    /// Loads a folder or a file of documents into a collection.
+    Load(Load),
+    /// Says what is missing on this machine, and how to get it.
+    Doctor(Doctor),
+    /// Prints the OpenAPI document.
+    Openapi,
+}
+
+/// The folder of the local store.
+#[derive(Clone, Debug, Args)]
+pub struct Data {
+    /// The folder of the local store; `MANDI_DATA` or `.mandi/data` when it is not given.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// `mandi up`
+#[derive(Debug, Args)]
+pub struct Up {
+    /// The port to listen on; 0 picks a free one.
+    #[arg(long)]
+    pub port: Option<u16>,
+    #[command(flatten)]
+    pub data: Data,
+    /// Loads the demo tenant.
+    #[arg(long)]
+    pub demo: bool,
+}
+
+/// `mandi token`
+#[derive(Debug, Args)]
+pub struct Token {
+    /// The tenant.
+    #[arg(long)]
+    pub tenant: String,
+    /// The user.
+    #[arg(long, default_value = "admin")]
+    pub user: String,
+    /// A role: admin, editor or viewer. May be given several times; admin when it is not given.
+    #[arg(long)]
+    pub role: Vec<String>,
+    /// A single permission, such as usage.read. May be given several times.
+    #[arg(long)]
+    pub permission: Vec<String>,
+    /// For how many hours the token holds.
+    #[arg(long, default_value_t = 12)]
+    pub hours: u64,
+    #[command(flatten)]
+    pub data: Data,
+}
+
+/// Which server, and in whose name.
+#[derive(Clone, Debug, Args)]
+pub struct Server {
+    /// The tenant.
+    #[arg(long)]
+    pub tenant: String,
+    /// The user.
+    #[arg(long, default_value = "admin")]
+    pub user: String,
+    /// The server's address; `http://127.0.0.1:8080` when it is not given.
+    #[arg(long)]
+    pub url: Option<String>,
+    #[command(flatten)]
+    pub data: Data,
+}
+
+/// `mandi ask`
+#[derive(Debug, Args)]
+pub struct Ask {
+    #[command(flatten)]
+    pub server: Server,
+    /// Where to look; may be given several times; in all collections when it is not given.
+    #[arg(long)]
+    pub collection: Vec<String>,
+    /// The conversation to go on with; a new one when it is not given.
+    #[arg(long)]
+    pub conversation: Option<String>,
+    /// The language of the answer, such as hi.
+    #[arg(long)]
+    pub language: Option<String>,
+    /// The question.
+    pub question: String,
+}
+
+/// `mandi load`
+#[derive(Debug, Args)]
+pub struct Load {
+    #[command(flatten)]
+    pub server: Server,
+    /// The collection, made if need be.
+    #[arg(long)]
+    pub collection: String,
+    /// What the files are, such as contract; by their format when it is not given.
+    #[arg(long)]
+    pub entity_type: Option<String>,
+    /// A folder or a file.
+    pub path: PathBuf,
+}
+
+/// `mandi doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    pub data: Data,
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// In words for the person at the terminal.
+    pub async fn run(self) -> Result<ExitCode> {
+        let settings = Settings::from_env();
+        match self.command {
+            Command::Up(up) => up::run(with_data(settings, &up.data), &up).await.map(|()| ExitCode::SUCCESS),
+            Command::Token(token) => token::run(&with_data(settings, &token.data), &token).map(|()| ExitCode::SUCCESS),
+            Command::Ask(ask) => ask::run(&with_data(settings, &ask.server.data), &ask).await,
+            Command::Load(load) => load::run(&with_data(settings, &load.server.data), &load).await,
+            Command::Doctor(doctor) => doctor::run(&with_data(settings, &doctor.data)).await,
+            Command::Openapi => {
+                say(&crate::platform::openapi_json()?);
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}
+
+fn with_data(settings: Settings, data: &Data) -> Settings {
+    match &data.data {
+        Some(folder) => settings.with(settings::DATA_DIR, folder.to_string_lossy()),
+        None => settings,
+    }
+}
+
+/// Prints a line for the person, or the program, at the other end.
+#[expect(clippy::print_stdout, reason = "this is the command line")]
+pub fn say(line: &str) {
+    println!("{line}");
+}
+
+/// Prints without ending the line, and at once.
+#[expect(clippy::print_stdout, reason = "this is the command line")]
+pub fn say_part(text: &str) {
+    use std::io::Write;
+    print!("{text}");
+    // A closed pipe is noticed at the next line.
+    let _ = std::io::stdout().flush();
+}
+
+/// Prints a line about what went wrong.
+#[expect(clippy::print_stderr, reason = "this is the command line")]
+pub fn complain(line: &str) {
+    eprintln!("{line}");
+}

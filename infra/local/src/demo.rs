@@ -1,0 +1,64 @@
+//! The demo tenant: the documents and questions of the folder `demo`, built into the program.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use include_dir::{Dir, include_dir};
+use mandi_core::settings::Settings;
+use mandi_core::{Problem, Result};
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::commands;
+use crate::load::Destination;
+use crate::token;
+
+static DEMO: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../demo");
+
+/// The tenant, and the user in whose name it is loaded.
+const TENANT: &str = "demo";
+const USER: &str = "admin";
+
+/// Loads the demo's documents, through the public interface. What is there already is left as it is.
+pub async fn load(settings: &Settings, base: &str) -> Result<()> {
+    let client = Client::new(settings, base, TENANT, USER)?;
+    let mut made = BTreeSet::new();
+    let folder = DEMO.get_dir("documents").ok_or_else(|| Problem::internal("the demo has no documents"))?;
+    for file in folder.files() {
+        let mut document: Value = serde_json::from_slice(file.contents()).map_err(Problem::internal)?;
+        let collection = document.as_object_mut().and_then(|fields| fields.remove("collection"));
+        let Some(Value::String(collection)) = collection else {
+            return Err(Problem::internal(format!("{} names no collection", file.path().display())));
+        };
+        let destination = Destination { client: client.clone(), collection: collection.clone(), entity_type: None };
+        if made.insert(collection) {
+            destination.make_collection().await?;
+        }
+        let outcome = destination.document(&document).await?;
+        if let Some(error) = outcome.error {
+            return Err(Problem::internal(format!("{}: {error}", file.path().display())));
+        }
+    }
+    Ok(())
+}
+
+/// Prints the address, a token, and what to paste next.
+pub fn say_what_next(settings: &Settings, address: SocketAddr) -> Result<()> {
+    let token = token::for_command(settings, TENANT, USER)?;
+    let program = std::env::current_exe().ok().map_or_else(|| "mandi".to_owned(), |path| shown(&path));
+    let port = address.port();
+    let url = if port == 8080 { String::new() } else { format!(" --url http://{address}") };
+    commands::say(&format!(
+        "\nMandi serves http://{address} with the demo tenant. A token for an hour:\n\n{token}\n\nPaste next, in another terminal:\n\n  \
+         {program} ask --tenant demo{url} \"When must the buyer pay the invoices for the cotton?\"\n  \
+         {program} ask --tenant demo{url} \"खरीदार को कपास का भुगतान कितने दिन में करना है?\"\n  \
+         {program} load --tenant demo{url} --collection contracts ./my-folder\n"
+    ));
+    Ok(())
+}
+
+/// The program as a person would type it here.
+fn shown(path: &std::path::Path) -> String {
+    let link = std::path::Path::new(".mandi/bin/mandi");
+    if link.exists() { link.display().to_string() } else { path.display().to_string() }
+}

@@ -1,0 +1,109 @@
+//! The platform on one machine: every function's router over the local adapters.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use mandi_chat::{ChatParts, ChatState};
+use mandi_core::identity::{Authenticator, LocalSecret, Trust};
+use mandi_core::metering::Meter;
+use mandi_core::ports::{Embedder, Records};
+use mandi_core::settings::{self, Settings};
+use mandi_core::streams::{StreamPolicy, Streams};
+use mandi_core::{Clock, Problem, Result, SystemClock};
+use mandi_embedding::{EmbeddingParts, EmbeddingState, Embedders, JobRunner, Jobs};
+use mandi_http::Gate;
+use mandi_index::{IndexOptions, LanceIndex};
+use mandi_inference::{CrossEncoder, LocalEmbedder, LocalReranker, TextEncoder};
+use mandi_llm::providers::Providers;
+use mandi_local::{DataDir, FileObjects, RedbRecords};
+use mandi_retrieval::answer::AnswerEngine;
+use tokio_util::task::TaskTracker;
+
+/// All of it, ready to serve.
+pub struct Platform {
+    /// Every function's routes behind one gate.
+    pub router: Router,
+    /// The jobs that index documents.
+    pub jobs: Jobs,
+    /// What runs them.
+    pub runner: JobRunner,
+    /// Answers that are being written.
+    pub tasks: TaskTracker,
+    /// The store, for its upkeep.
+    pub records: RedbRecords,
+}
+
+/// The OpenAPI document of all functions, as JSON.
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub fn openapi_json() -> Result<String> {
+    let mut document = mandi_chat::openapi();
+    document.merge(mandi_embedding::openapi());
+    document.to_pretty_json().map_err(Problem::internal)
+}
+
+impl Platform {
+    /// Opens the data folder and the models, and puts the functions together.
+    ///
+    /// # Errors
+    /// The folder is in use, a model's file is missing or damaged, or a setting is wrong: the problem says which
+    /// and what to do.
+    pub async fn open(settings: &Settings) -> Result<Self> {
+        let models = Path::new(settings.required(settings::MODELS_DIR)?).to_owned();
+        let encoder = Arc::new(TextEncoder::load(&models.join("minilm-l6"))?);
+        let cross_encoder = Arc::new(CrossEncoder::load(&models.join("reranker"))?);
+        let providers = Arc::new(Providers::from_settings(settings).await?);
+        let data = DataDir::open(settings.required(settings::DATA_DIR)?)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let store = RedbRecords::open(&data, clock.clone())?;
+        let records: Arc<dyn Records> = Arc::new(store.clone());
+        let gate = Gate { authenticator: Arc::new(authenticator(settings, &data)?), records: records.clone(), clock: clock.clone() };
+        let streams = Streams::new(records.clone(), clock.clone(), StreamPolicy::from_settings(settings)?);
+        let meter = Meter::new(records.clone(), Arc::new(providers.prices().clone()));
+        let keep_alive = Duration::from_millis(settings.parsed(settings::STREAM_KEEP_ALIVE_MS)?);
+        let tasks = TaskTracker::new();
+        let local: Arc<dyn Embedder> = Arc::new(LocalEmbedder::new(encoder.clone()));
+        let (run_job, runner) = JobRunner::new();
+
+        let embedding = EmbeddingState::new(EmbeddingParts {
+            gate: gate.clone(),
+            records: records.clone(),
+            objects: Arc::new(FileObjects::open(&data)?),
+            index: Arc::new(LanceIndex::open(&data.vectors_folder().to_string_lossy(), IndexOptions::default())?),
+            embedders: Embedders::new(vec![local], records.clone(), meter.clone(), clock.clone()),
+            reranker: Some(Arc::new(LocalReranker::new(cross_encoder))),
+            tokens: encoder,
+            run_job,
+            clock: clock.clone(),
+            streams: streams.clone(),
+            meter: meter.clone(),
+            providers: providers.clone(),
+            keep_alive,
+            tasks: tasks.clone(),
+        });
+        let chat = ChatState::new(ChatParts {
+            gate: gate.clone(),
+            records,
+            clock,
+            streams,
+            meter,
+            engine: AnswerEngine::new(embedding.search()),
+            providers,
+            keep_alive,
+            tasks: tasks.clone(),
+            openapi: openapi_json()?.into(),
+        });
+        let jobs = embedding.jobs().clone();
+        let routes = mandi_chat::routes(chat).merge(mandi_embedding::routes(embedding));
+        Ok(Self { router: gate.guard(routes), jobs, runner, tasks, records: store })
+    }
+}
+
+fn authenticator(settings: &Settings, data: &DataDir) -> Result<Authenticator> {
+    let secret = LocalSecret::new(data.secret().as_bytes().to_vec()).ok_or_else(|| Problem::internal("the secret is too short"))?;
+    let (issuer, audience) = (settings.required(settings::JWT_ISSUER)?, settings.required(settings::JWT_AUDIENCE)?);
+    Ok(Authenticator::new(Trust::Secret(secret), issuer, audience))
+}

@@ -1,0 +1,88 @@
+//! `mandi up`: serves the platform.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use mandi_core::settings::{self, Settings};
+use mandi_core::{Problem, ProblemKind, Result};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::commands::{self, Up};
+use crate::platform::Platform;
+use crate::{demo, shutdown};
+
+/// How many files and connections the process wants to have open.
+const WANTED_FILES: u64 = 65_536;
+/// How often expired records are removed.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+
+/// Serves until SIGTERM or Ctrl-C, then drains.
+pub async fn run(settings: Settings, up: &Up) -> Result<()> {
+    mandi_http::logging::init(&settings)?;
+    if let Err(error) = rlimit::increase_nofile_limit(WANTED_FILES) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+    let port = match up.port {
+        Some(port) => port,
+        None => settings.parsed(settings::PORT)?,
+    };
+    let listener = listen(port).await?;
+    let address = listener.local_addr().map_err(Problem::internal)?;
+    let drain = Duration::from_millis(settings.parsed(settings::DRAIN_MS)?);
+    let Platform { router, jobs, runner, tasks, records } = Platform::open(&settings).await?;
+
+    let stopping = CancellationToken::new();
+    let stopped = stopping.clone().cancelled_owned();
+    let server = axum::serve(listener, router).with_graceful_shutdown(stopped).into_future();
+    let server = tokio::spawn(server);
+    let running = tokio::spawn(runner.run(jobs.clone()));
+    let resumed = jobs.resume_all().await?;
+    if resumed > 0 {
+        tracing::info!(resumed, "jobs of an earlier process go on");
+    }
+    let sweeper = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            if let Err(error) = records.sweep().await {
+                tracing::warn!(%error, "expired records were not removed");
+            }
+        }
+    });
+    commands::say(&format!("listening on http://{address}"));
+    if up.demo {
+        demo::load(&settings, &format!("http://{address}")).await?;
+        demo::say_what_next(&settings, address)?;
+    }
+
+    shutdown::asked().await;
+    tracing::info!("asked to stop; requests that run are drained");
+    stopping.cancel();
+    tasks.close();
+    let drained = tokio::time::timeout(drain, async {
+        tasks.wait().await;
+        // An error here is a connection that broke, which is what is to come anyhow.
+        let _ = server.await;
+    });
+    if drained.await.is_err() {
+        tracing::warn!("some requests did not end in time and were cut off");
+    }
+    sweeper.abort();
+    running.abort();
+    Ok(())
+}
+
+async fn listen(port: u16) -> Result<TcpListener> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => {
+            let detail = format!("port {port} is in use; stop what listens there, or choose another with `--port` (0 picks a free one)");
+            Problem::new(ProblemKind::Conflict, detail)
+        }
+        ErrorKind::PermissionDenied => {
+            Problem::new(ProblemKind::Forbidden, format!("port {port} needs more rights; choose one from 1024 up"))
+        }
+        _ => Problem::internal(error),
+    })
+}
