@@ -1,1 +1,19 @@
-//! Placeholder.
+//! Local models: sentence embeddings and a reranker, in safe Rust on the CPU.
+//!
+//! [`TextEncoder`] and [`CrossEncoder`] load a folder and are pure functions from then on: no input or output, no
+//! event loop, the same numbers in any batch and on any thread. [`LocalEmbedder`] and [`LocalReranker`] make the
+//! platform's ports of them. Why the encoder is our own, and what it costs, is in `docs/adr/0001-own-bert-encoder.md`.
+
+mod cross_encoder;
+mod encoder;
+mod error;
+mod kernel;
+mod ports;
+mod text_encoder;
+mod tokens;
+mod weights;
+
+pub use cross_encoder::CrossEncoder;
+pub use error::LoadError;
+pub use ports::{LocalEmbedder, LocalReranker};
+pub use text_encoder::{EncodedText, TextEncoder};
