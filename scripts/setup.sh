@@ -42,8 +42,10 @@ else
     faults+=("Rust is missing; get $RUST_NEEDED or later from https://rustup.rs")
 fi
 
-# Few tests use Node, so its absence is said and stops nothing.
 if [ "${1:-}" = "--tests" ]; then
+    # A test runs README's commands, and they call curl.
+    have curl || packages+=(curl)
+    # Few tests use Node, so its absence is said and stops nothing.
     if ! have node; then
         echo "setup: Node $NODE_NEEDED or later is not here; the tests that use it will say so" >&2
     fi
