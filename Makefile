@@ -30,7 +30,7 @@ run: ## build, fetch the models once, serve the demo tenant on :8080
 	@$(STEP) "1 of 4: system packages" "1 s; 1 min the first time" scripts/setup.sh
 	@$(STEP) "2 of 4: models (224 MB)" "1 s; 1 min the first time" python3 scripts/models.py
 	@$(STEP) "3 of 4: build" "5 s; 25 min the first time on 2 cores" cargo build -p mandi
-	@mkdir -p .mandi/bin && ln -sfn "$(MANDI)" .mandi/bin/mandi
+	@scripts/link.sh "$(MANDI)" "$(MANDI_MODELS)"
 	@printf '\n==> 4 of 4: serve (usually ready in 20 s; Ctrl-C ends it)\n'
 	@exec "$(MANDI)" up --demo
 
