@@ -73,6 +73,7 @@ class Process:
     """A child process whose output goes to a file, ended when the block ends."""
 
     def __init__(self, command, environment, name, stdin=None, stdout=None):
+        self.last_output = ""
         self.log = tempfile.NamedTemporaryFile(prefix=f"{name}-", suffix=".log", delete=False)
         self.child = subprocess.Popen(
             command, env=environment, stdin=stdin, stdout=stdout or self.log, stderr=self.log
@@ -92,6 +93,7 @@ class Process:
             self.child.kill()
             self.child.wait()
         self.log.close()
+        self.last_output = self.output()[-4000:]
         os.unlink(self.log.name)
 
 

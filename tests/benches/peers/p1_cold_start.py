@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""P1: cold starts of the release binaries under Lambda's runtime interface emulator, against a hello-world
+function on the same runtime. Prints one JSON object.
+
+    p1_cold_start.py RELEASE_FOLDER [--starts 20]
+
+A cold start is the time from the call that makes the emulator start the function's process to the whole answer.
+The functions take turns, so that what else the machine does falls on all of them. Run it with the Python of the
+tests' environment.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import invoke  # noqa: E402
+import rig  # noqa: E402
+
+# What each is asked first. The floor answers anything.
+FIRST_EVENTS = {
+    "hello_lambda": "events/chat/health.json",
+    "chat": "events/chat/health.json",
+    "embedding": "events/embedding/embed-two-texts.json",
+}
+
+
+def cold_start_ms(binary, event, environment):
+    with rig.Function(binary, environment) as function:
+        started = time.perf_counter()
+        status, _, body = invoke.parse_answer(function.invoke(event))
+        elapsed_ms = (time.perf_counter() - started) * 1e3
+    if status >= 300:
+        sys.exit(f"p1: {binary.name} answered {status}: {body.decode(errors='replace')}\n{function.last_output}")
+    return elapsed_ms
+
+
+def summary(times):
+    return {"p50_ms": round(statistics.median(times), 1), "max_ms": round(max(times), 1), "starts": len(times)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("release", type=Path)
+    parser.add_argument("--starts", type=int, default=20)
+    arguments = parser.parse_args()
+    secret = rig.new_secret()
+    times = {name: [] for name in FIRST_EVENTS}
+    with rig.Aws() as aws:
+        environment = rig.function_environment(aws, secret) | {"MANDI_LOG": "warn"}
+        for start in range(arguments.starts):
+            for name, path in FIRST_EVENTS.items():
+                # Another tenant each time, or the answer would be the stored one of the same idempotency key.
+                event = invoke.load_event(ROOT / path, secret, f"-{start}")
+                times[name].append(cold_start_ms(arguments.release / name, event, environment))
+    floor = statistics.median(times["hello_lambda"])
+    chat = statistics.median(times["chat"])
+    embedding = statistics.median(times["embedding"])
+    sizes = {name: round((arguments.release / name).stat().st_size / 1e6, 1) for name in FIRST_EVENTS}
+    report = {
+        "target": "P1",
+        "floor": summary(times["hello_lambda"]),
+        "chat": summary(times["chat"]) | {"times_the_floor": round(chat / floor, 2), "at_most": 3.0},
+        "embedding": summary(times["embedding"])
+        | {"above_three_times_the_floor_ms": round(embedding - 3 * floor, 1), "at_most_ms": 400},
+        "binary_mb": sizes,
+    }
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
