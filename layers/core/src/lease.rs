@@ -75,6 +75,7 @@ impl Lease {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::identity::TenantId;
     use crate::ports::{Key, Partition};
