@@ -17,6 +17,7 @@ mod invoice;
 mod jira_issue;
 mod markup;
 mod plain;
+mod plain_decorator;
 mod requirement;
 mod sales_order;
 mod values;

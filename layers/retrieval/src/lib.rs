@@ -4,6 +4,7 @@
 //! [`ChunkIndex`] (vectors and keywords), [`Search`] (for consumers that do not own an index), and the core's
 //! `Embedder`, `Reranker` and `LanguageModel`.
 
+pub mod answer;
 pub mod characters;
 pub mod chunk;
 pub mod citations;
@@ -18,10 +19,10 @@ pub mod fusion;
 pub mod hybrid;
 pub mod passage;
 pub mod ports;
-pub mod remote;
 mod problems;
 pub mod prompts;
 pub mod question;
+pub mod remote;
 pub mod rewrite;
 pub mod terms;
 

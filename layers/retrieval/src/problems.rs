@@ -48,12 +48,11 @@ pub(crate) fn read<T: DeserializeOwned>(value: &Value, pointer: &str) -> Result<
             place = format!("{place}/{}", escaped(name));
             return Problem::field(place, "this field is required");
         }
+        let unknown = quoted_after(&detail, "unknown field `").or_else(|| quoted_after(&detail, "unknown variant `"));
         if let Some(name) =
-            quoted_after(&detail, "unknown field `").or_else(|| quoted_after(&detail, "unknown variant `"))
+            unknown.map(escaped).filter(|name| value.is_object() && !place.ends_with(&format!("/{name}")))
         {
-            if !place.ends_with(&format!("/{}", escaped(name))) && value.is_object() {
-                place = format!("{place}/{}", escaped(name));
-            }
+            place = format!("{place}/{name}");
         }
         Problem::field(place, detail)
     })

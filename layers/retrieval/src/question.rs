@@ -216,7 +216,7 @@ impl Asked {
             // Indian words carry endings; English and romanised ones are whole.
             if cue.is_ascii() { words.contains(&format!(" {cue} ")) } else { words.contains(&format!(" {cue}")) }
         };
-        CUES.iter().find(|(_, cues)| cues.iter().any(|cue| asks(&cue))).map_or(Self::Other, |(asked, _)| *asked)
+        CUES.iter().find(|(_, cues)| cues.iter().any(|cue| asks(cue))).map_or(Self::Other, |(asked, _)| *asked)
     }
 
     /// Whether a sentence has what is asked for; `None` when that cannot be seen.

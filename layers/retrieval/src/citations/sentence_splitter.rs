@@ -88,8 +88,8 @@ fn stop_belongs_to_word(before: &str, after: &str) -> bool {
     let list_number = begins_sentence && !word.is_empty() && word.chars().all(|c| c.is_numeric() || c == '.');
     let lower = word.to_lowercase();
     let always = ABBREVIATIONS.binary_search(&lower.as_str()).is_ok() || INDIC_ABBREVIATIONS.contains(&word);
-    // "Co." and "etc." may end a sentence: then a capital follows and the word is one of those.
-    let may_end = matches!(lower.as_str(), "co" | "ltd" | "inc" | "corp" | "etc" | "pvt" | "al" | "no");
+    // "Co." and "etc." may end a sentence, and "no" is a word too: then a capital follows.
+    let may_end = matches!(lower.as_str(), "co" | "ltd" | "inc" | "corp" | "etc" | "al") || word == "no";
     initial || list_number || (always && !(may_end && next.is_uppercase()))
 }
 

@@ -42,18 +42,18 @@ pub fn support(sentence: &str, evidence: &str) -> Support {
 }
 
 fn support_of_terms(sentence: &[String], evidence: &[String]) -> Support {
-    let places: Vec<Option<usize>> =
-        sentence.iter().map(|term| evidence.iter().position(|other| alike(term, other))).collect();
-    let found = places.iter().flatten();
+    let content: Vec<&String> = sentence.iter().filter(|term| !is_negation(term)).collect();
+    let places: Vec<usize> =
+        content.iter().filter_map(|term| evidence.iter().position(|other| alike(term, other))).collect();
     // Negations count near the words that both have: not those of another clause.
-    let window = match (found.clone().min(), found.clone().max()) {
+    let window = match (places.iter().min(), places.iter().max()) {
         (Some(first), Some(last)) => &evidence[first.saturating_sub(2)..=*last],
         _ => evidence,
     };
     let negated = |terms: &[String]| terms.iter().any(|term| is_negation(term));
     Support {
-        coverage: share(found.count(), sentence.len()),
-        order: share(common_subsequence(sentence, evidence), sentence.len()),
+        coverage: share(places.len(), content.len()),
+        order: share(common_subsequence(&content, evidence), content.len()),
         negation_differs: negated(sentence) != negated(window),
     }
 }
@@ -123,7 +123,7 @@ fn share(part: usize, whole: usize) -> f32 {
 }
 
 /// The length of the longest common subsequence (Wagner and Fischer, 1974).
-fn common_subsequence(one: &[String], other: &[String]) -> usize {
+fn common_subsequence(one: &[&String], other: &[String]) -> usize {
     let mut row = vec![0; other.len() + 1];
     for term in one {
         let mut diagonal = 0;

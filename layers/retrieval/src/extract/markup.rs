@@ -1,5 +1,6 @@
 //! Takes mark-up away: Markdown with pulldown-cmark, HTML with html2text.
 
+use super::plain_decorator::PlainText;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 /// A width that no line reaches, so that text is not wrapped.
@@ -10,7 +11,7 @@ const NO_WRAP: usize = 100_000;
 /// # Errors
 /// The reason, when it cannot be read.
 pub fn html_to_text(html: &str) -> Result<String, &'static str> {
-    html2text::config::plain_no_decorate()
+    html2text::config::with_decorator(PlainText)
         .no_table_borders()
         .no_link_wrapping()
         .allow_width_overflow()
@@ -111,7 +112,7 @@ impl MarkdownWriter {
         match tag {
             TagEnd::MetadataBlock(_) => self.hidden = false,
             TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::CodeBlock | TagEnd::List(_) | TagEnd::Table => {
-                self.push("\n\n")
+                self.push("\n\n");
             }
             TagEnd::HtmlBlock => {
                 let text = html_to_text(&std::mem::take(&mut self.html))?;
@@ -181,6 +182,13 @@ mod tests {
             assert!(!read.contains(gone), "{gone}: {read}");
         }
         assert_eq!(html_title(text).as_deref(), Some("A & B"));
+    }
+
+    #[test]
+    fn a_row_of_an_html_table_is_a_line_and_an_item_of_a_list_begins_with_a_hyphen() {
+        let table = "<table><tr><th>Grade</th><th>Moisture</th></tr><tr><td>A</td><td>12 %</td></tr></table>";
+        assert_eq!(html(table), "Grade Moisture\nA 12 %");
+        assert_eq!(html("<ul><li>one</li><li>two</li></ul><ol><li>three</li></ol>"), "- one\n- two\n\n1. three");
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn grouped(whole: &str, lakhs: bool) -> String {
     let mut grouped = String::with_capacity(whole.len() + 8);
     for (place, digit) in digits.chars().enumerate() {
         let left = digits.len() - place;
-        let separates = if lakhs { left == 3 || (left > 3 && left % 2 == 1) } else { left % 3 == 0 };
+        let separates = if lakhs { left == 3 || (left > 3 && !left.is_multiple_of(2)) } else { left.is_multiple_of(3) };
         if place > 0 && separates {
             grouped.push(',');
         }

@@ -1,0 +1,100 @@
+//! Reads a model's stream sentence by sentence, and verifies each.
+
+use std::collections::VecDeque;
+
+use futures::StreamExt;
+use mandi_core::ports::{Delta, FinishReason, GenerationStream, ModelError, TokenUsage};
+
+use super::calls::OpenCall;
+use crate::citations::{SentenceBuffer, Source, VerifiedClaim, parse_claim, verify};
+use crate::passage::Passage;
+use crate::prompts::says_not_enough_data;
+
+/// The longest sentence that is waited for, in bytes: a model that never ends one is stopped.
+const MAX_SENTENCE_BYTES: usize = 8 * 1024;
+
+/// What comes next of a model's answer.
+pub(super) enum Step {
+    /// A sentence that its sources support.
+    Sentence(VerifiedClaim),
+    /// A sentence that they do not support.
+    Unsupported,
+    /// The model says that the passages do not hold the answer.
+    NotEnoughData,
+    /// The end.
+    Finished(FinishReason, TokenUsage),
+    /// The stream broke.
+    Failed(ModelError),
+}
+
+/// A model's answer as verified sentences. Dropping it cancels the call.
+pub(super) struct VerifiedStream {
+    stream: GenerationStream,
+    call: OpenCall,
+    buffer: SentenceBuffer,
+    waiting: VecDeque<String>,
+    held_bytes: usize,
+    ended: Option<(FinishReason, TokenUsage)>,
+}
+
+impl VerifiedStream {
+    pub(super) fn new(stream: GenerationStream, call: OpenCall) -> Self {
+        Self { stream, call, buffer: SentenceBuffer::default(), waiting: VecDeque::new(), held_bytes: 0, ended: None }
+    }
+
+    /// The next step; after `Unsupported`, `NotEnoughData`, `Finished` or `Failed` there is none.
+    pub(super) async fn next(&mut self, passages: &[Passage]) -> Step {
+        loop {
+            if let Some(sentence) = self.waiting.pop_front() {
+                return judge(&sentence, passages);
+            }
+            if let Some((reason, usage)) = self.ended.take() {
+                return Step::Finished(reason, usage);
+            }
+            match self.stream.next().await {
+                Some(Ok(Delta::Text(text))) => {
+                    self.call.output(&text);
+                    self.held_bytes += text.len();
+                    let complete = self.buffer.push(&text);
+                    if !complete.is_empty() {
+                        self.held_bytes = 0;
+                    }
+                    self.waiting.extend(complete);
+                    if self.held_bytes > MAX_SENTENCE_BYTES {
+                        return Step::Unsupported;
+                    }
+                }
+                Some(Ok(Delta::Finish { reason, usage })) => {
+                    self.call.finished(usage);
+                    self.ended = Some((reason, usage));
+                    let rest = std::mem::take(&mut self.buffer).rest();
+                    // A sentence that was cut off is not shown.
+                    self.waiting.extend(rest.filter(|_| reason == FinishReason::Stop));
+                }
+                Some(Err(error)) => {
+                    self.call.failed();
+                    return Step::Failed(error);
+                }
+                None => {
+                    self.call.failed();
+                    return Step::Failed(ModelError::Truncated("the stream ended without its finish".to_owned()));
+                }
+            }
+        }
+    }
+}
+
+fn judge(sentence: &str, passages: &[Passage]) -> Step {
+    let claim = parse_claim(sentence);
+    if says_not_enough_data(&claim.text) {
+        return Step::NotEnoughData;
+    }
+    let sources: Vec<Source<'_>> =
+        passages.iter().map(|passage| Source { title: passage.title.as_deref(), text: &passage.text }).collect();
+    let verified = verify(&claim, &sources);
+    if verified.is_supported() {
+        return Step::Sentence(verified);
+    }
+    tracing::debug!(rejections = ?verified.rejected.len(), "the sources do not support a sentence of the model");
+    Step::Unsupported
+}
