@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::primitives::Blob;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::future::try_join_all;
 use mandi_core::ports::{
     Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, ModelError, ModelRef, TimeoutPhase,
 };
@@ -149,19 +149,20 @@ impl Embedder for BedrockEmbedder {
         if texts.iter().any(String::is_empty) {
             return Err(ModelError::BadRequest("an empty text has no embedding".to_owned()));
         }
+        let mut embeddings = Vec::with_capacity(texts.len());
         match self.family {
             EmbeddingFamily::TitanV2 => {
-                let calls = texts.iter().map(|text| self.titan(text));
-                stream::iter(calls).buffered(TITAN_CALLS).try_collect().await
+                for batch in texts.chunks(TITAN_CALLS) {
+                    embeddings.extend(try_join_all(batch.iter().map(|text| self.titan(text))).await?);
+                }
             }
             EmbeddingFamily::CohereV3 => {
-                let mut embeddings = Vec::with_capacity(texts.len());
                 for batch in texts.chunks(COHERE_TEXTS_PER_CALL) {
                     embeddings.extend(self.cohere(batch, purpose).await?);
                 }
-                Ok(embeddings)
             }
         }
+        Ok(embeddings)
     }
 }
 

@@ -39,7 +39,7 @@ where
 /// A stream that broke, or that carries an exception.
 pub(super) fn of_stream<R>(error: &SdkError<ConverseStreamOutputError, R>) -> ModelError
 where
-    R: std::fmt::Debug,
+    R: std::fmt::Debug + 'static,
 {
     let SdkError::ServiceError(context) = error else {
         return ModelError::Truncated(causes(error));

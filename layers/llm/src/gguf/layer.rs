@@ -25,8 +25,7 @@ pub(super) struct Shape {
 impl Shape {
     /// `kv_heads` key-value heads, each shared by as many of the `heads` query heads.
     pub(super) fn new(hidden: usize, heads: usize, kv_heads: usize) -> Result<Self> {
-        let divides = heads > 0 && kv_heads > 0 && hidden % heads == 0 && heads % kv_heads == 0;
-        if !divides {
+        if kv_heads == 0 || !hidden.is_multiple_of(heads) || !heads.is_multiple_of(kv_heads) {
             return Err(Error::Msg(format!("{heads} heads over {kv_heads} do not divide {hidden} values")));
         }
         Ok(Self { heads, kv_heads, head: hidden / heads })

@@ -90,7 +90,7 @@ impl Llama {
         tokens: &[u32],
         session: &mut Session,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<Tensor, Interrupted> {
+    ) -> std::result::Result<Tensor, Interrupted> {
         let numbers = Tensor::new(tokens, &Device::Cpu)?;
         let mut rows = self.embedding.rows(&numbers)?.to_dtype(DType::F32)?;
         for (layer, cache) in self.layers.iter().zip(&mut session.caches) {

@@ -73,6 +73,12 @@ impl GgufModel {
         })
     }
 
+    /// The same model, in the same line, with other timeouts.
+    #[must_use]
+    pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
+        Self { timeouts, ..self }
+    }
+
     fn job(&self, generation: &Generation) -> Result<Job, ModelError> {
         let context = self.context_tokens();
         let bytes: usize = generation.messages.iter().map(|message| message.content.len()).sum();
@@ -142,3 +148,6 @@ impl fmt::Debug for GgufModel {
         formatter.debug_struct("GgufModel").field("name", &self.name).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

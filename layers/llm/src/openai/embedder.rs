@@ -72,12 +72,14 @@ impl OpenAiEmbedder {
         let estimates: Vec<u64> = texts.iter().map(|text| estimate::tokens(text).max(1)).collect();
         let total = reply.usage.map(|usage| mandi_core::ports::TokenUsage::from(usage).input_tokens);
         let shares = shares(&estimates, total);
-        let embedding = |((vector, tokens), (text, sent)): ((Option<Vec<f32>>, u64), (&String, &&str))| {
-            let vector = vector.ok_or_else(|| ModelError::Truncated("a text has no embedding in the reply".to_owned()))?;
-            let truncated = sent.len() < text.len();
-            Ok(Embedding { vector: unit(vector, self.model.dimensions)?, tokens, truncated })
-        };
-        vectors.into_iter().zip(shares).zip(texts.iter().zip(sent)).map(embedding).collect()
+        let parts = vectors.into_iter().zip(shares).zip(texts.iter().zip(sent));
+        parts
+            .map(|((vector, tokens), (text, sent))| {
+                let missing = || ModelError::Truncated("a text has no embedding in the reply".to_owned());
+                let vector = unit(vector.ok_or_else(missing)?, self.model.dimensions)?;
+                Ok(Embedding { vector, tokens, truncated: sent.len() < text.len() })
+            })
+            .collect()
     }
 }
 

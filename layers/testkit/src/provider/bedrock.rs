@@ -69,7 +69,7 @@ impl BedrockStub {
     }
 }
 
-fn speak(call: &Call, script: Script, ledger: Arc<Ledger>) -> Response {
+fn speak(call: &Call, script: Script, ledger: &Arc<Ledger>) -> Response {
     let signed = call.authorization.as_deref().is_some_and(|value| {
         value.starts_with("AWS4-HMAC-SHA256 Credential=") && value.contains("/bedrock/aws4_request")
     });
@@ -81,7 +81,7 @@ fn speak(call: &Call, script: Script, ledger: Arc<Ledger>) -> Response {
         Script::Json(body) => plain(StatusCode::OK, "application/json", body.to_string()),
         Script::Mute => plain(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "mute scripts are not spoken"),
         Script::Stream(stream) => match call.path.rsplit('/').next() {
-            Some("converse-stream") => converse(&stream, &ledger),
+            Some("converse-stream") => converse(&stream, ledger),
             Some("invoke") if call.path.contains("cohere.embed") => cohere(&call.body),
             Some("invoke") => titan(&call.body),
             _ => error(404, None, "UnknownOperationException", "there is no such operation"),

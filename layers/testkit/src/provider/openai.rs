@@ -71,13 +71,13 @@ impl OpenAiStub {
     }
 }
 
-fn speak(call: &Call, script: Script, ledger: Arc<Ledger>) -> Response {
+fn speak(call: &Call, script: Script, ledger: &Arc<Ledger>) -> Response {
     match script {
         Script::Status { status, retry_after, code, message } => error(status, retry_after.as_deref(), &code, &message),
         Script::Json(body) => plain(StatusCode::OK, "application/json", body.to_string()),
         Script::Mute => plain(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "mute scripts are not spoken"),
         Script::Stream(stream) => match call.path.as_str() {
-            "/v1/chat/completions" => completions(&call.body, &stream, &ledger),
+            "/v1/chat/completions" => completions(&call.body, &stream, ledger),
             "/v1/embeddings" => embeddings(&call.body),
             other => error(404, None, "not_found", &format!("there is no {other}")),
         },

@@ -21,7 +21,7 @@ use super::script::{Call, Script};
 /// Decides what to answer to a call.
 pub(super) type Responder = Box<dyn Fn(&Call) -> Script + Send + Sync>;
 /// Writes a script as the HTTP response of one protocol.
-pub(super) type Speaker = fn(&Call, Script, Arc<Ledger>) -> Response;
+pub(super) type Speaker = fn(&Call, Script, &Arc<Ledger>) -> Response;
 
 /// The largest request that is read, in bytes.
 const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
@@ -120,7 +120,7 @@ async fn answer(
         let _watch = Watch::on(&ledger);
         return std::future::pending().await;
     }
-    speaker(&call, script, ledger)
+    speaker(&call, script, &ledger)
 }
 
 /// A whole response.
@@ -160,6 +160,7 @@ pub(super) fn streamed(
             match parts.next() {
                 None => {
                     watch.finished = true;
+                    drop(watch);
                     return None;
                 }
                 Some(Part::Wait(duration)) => tokio::time::sleep(duration).await,
