@@ -171,12 +171,7 @@ fn metadata(name: &str, chunks: &[&IndexedChunk], layout: &Layout) -> Result<Arr
 }
 
 /// The hits of a batch of rows, with the score that `score` makes of the column `score_column`.
-pub fn to_hits(
-    rows: &RecordBatch,
-    layout: &Layout,
-    score_column: &str,
-    score: fn(f32) -> f32,
-) -> Result<Vec<Hit>> {
+pub fn to_hits(rows: &RecordBatch, layout: &Layout, score_column: &str, score: fn(f32) -> f32) -> Result<Vec<Hit>> {
     let scores = floats(rows, score_column)?;
     let [types, ids, titles, texts] = [ENTITY_TYPE, ENTITY_ID, TITLE, TEXT].map(|name| strings(rows, name));
     let [numbers, starts, ends] = [CHUNK, START, END].map(|name| integers(rows, name));

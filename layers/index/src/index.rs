@@ -93,7 +93,11 @@ impl LanceIndex {
                 match upkeep::look_after(&open, tables.options()).await {
                     Ok(done) => tracing::info!(table = open.table.name(), ?done, "looked after a table"),
                     Err(problem) => {
-                        tracing::warn!(table = open.table.name(), causes = problem.causes(), "upkeep of a table failed");
+                        tracing::warn!(
+                            table = open.table.name(),
+                            causes = problem.causes(),
+                            "upkeep of a table failed"
+                        );
                     }
                 }
             }));
@@ -108,7 +112,7 @@ impl ChunkIndex for LanceIndex {
     }
 
     async fn drop(&self, table: &IndexTable) -> Result<()> {
-        self.tables.drop(table).await
+        self.tables.remove(table).await
     }
 
     async fn upsert(&self, table: &IndexTable, documents: Vec<DocumentChunks>) -> Result<()> {

@@ -35,6 +35,8 @@ pub struct OpenTable {
     pub writing: tokio::sync::Mutex<()>,
     /// Commits of this process since the table was last looked after.
     pub commits: AtomicUsize,
+    /// Small files that the last upkeep of this process left, since nothing could be joined to them.
+    pub small_files_left: AtomicUsize,
     /// The upkeep that runs, or ran last.
     pub upkeep: Mutex<Option<JoinHandle<()>>>,
     used: AtomicU64,
@@ -46,6 +48,7 @@ impl OpenTable {
             table,
             writing: tokio::sync::Mutex::new(()),
             commits: AtomicUsize::new(0),
+            small_files_left: AtomicUsize::new(0),
             upkeep: Mutex::new(None),
             used: AtomicU64::new(0),
         })
@@ -92,10 +95,6 @@ impl Tables {
 
     pub const fn options(&self) -> &IndexOptions {
         &self.options
-    }
-
-    pub fn uri(&self) -> &str {
-        &self.uri
     }
 
     /// The name of a table's folder: neither part may hold a dot, so it names one table only.
@@ -156,7 +155,7 @@ impl Tables {
     }
 
     /// Removes the table.
-    pub async fn drop(&self, table: &IndexTable) -> Result<()> {
+    pub async fn remove(&self, table: &IndexTable) -> Result<()> {
         let open = self.cached(table);
         // A commit after the removal would bring back a part of the table.
         let _writing = match &open {

@@ -17,7 +17,7 @@ pub struct IndexOptions {
     pub exact_scan_rows: usize,
     /// After how many commits of this process to a table it is maintained.
     pub commits_between_upkeep: usize,
-    /// From how many small files a table is maintained, whoever wrote them.
+    /// After how many new small files a table is maintained, whoever wrote them.
     pub small_files: usize,
     /// Fragments of fewer rows than this are small, and are joined to larger ones.
     pub rows_per_file: usize,

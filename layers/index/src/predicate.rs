@@ -20,9 +20,9 @@ pub fn of_documents<'a>(documents: impl IntoIterator<Item = &'a DocumentKey>) ->
     for document in documents {
         by_type.entry(&document.entity_type).or_default().push(lit(document.entity_id.as_str()));
     }
-    let types = by_type.into_iter().map(|(entity_type, ids)| {
-        col(ENTITY_TYPE).eq(lit(entity_type)).and(col(ENTITY_ID).in_list(ids, false))
-    });
+    let types = by_type
+        .into_iter()
+        .map(|(entity_type, ids)| col(ENTITY_TYPE).eq(lit(entity_type)).and(col(ENTITY_ID).in_list(ids, false)));
     types.reduce(DfExpr::or).unwrap_or_else(|| lit(false))
 }
 
@@ -34,6 +34,9 @@ pub fn of_documents<'a>(documents: impl IntoIterator<Item = &'a DocumentKey>) ->
 pub fn of_filter(filter: &Filter, layout: &Layout) -> Result<DfExpr> {
     Translation { layout }.filter(filter, "/filter")
 }
+
+/// What makes one expression of two.
+type Join = fn(DfExpr, DfExpr) -> DfExpr;
 
 struct Translation<'a> {
     layout: &'a Layout,
@@ -55,13 +58,7 @@ impl Translation<'_> {
         }
     }
 
-    fn joined(
-        &self,
-        filters: &[Filter],
-        pointer: &str,
-        join: fn(DfExpr, DfExpr) -> DfExpr,
-        of_none: bool,
-    ) -> Result<DfExpr> {
+    fn joined(&self, filters: &[Filter], pointer: &str, join: Join, of_none: bool) -> Result<DfExpr> {
         let mut all = Vec::with_capacity(filters.len());
         for (place, filter) in filters.iter().enumerate() {
             all.push(self.filter(filter, &format!("{pointer}/{place}"))?);
@@ -93,7 +90,7 @@ impl Translation<'_> {
             let detail = format!("the field `{}` is true or false, which has no order", condition.field);
             return Err(Problem::field(format!("{pointer}/field"), detail));
         }
-        let bounds: [(&str, &Option<Scalar>, fn(DfExpr, DfExpr) -> DfExpr); 4] = [
+        let bounds: [(&str, &Option<Scalar>, Join); 4] = [
             ("gt", &condition.gt, DfExpr::gt),
             ("gte", &condition.gte, DfExpr::gt_eq),
             ("lt", &condition.lt, DfExpr::lt),
@@ -111,7 +108,8 @@ impl Translation<'_> {
 
     fn known(&self, field: &str, pointer: &str) -> Result<FieldType> {
         self.layout.fields.get(field).copied().ok_or_else(|| {
-            let detail = format!("no document of this collection has the field `{field}`; {}", self.layout.known_fields());
+            let detail =
+                format!("no document of this collection has the field `{field}`; {}", self.layout.known_fields());
             Problem::field(format!("{pointer}/field"), detail)
         })
     }
@@ -132,7 +130,8 @@ fn typed(value: &Scalar, kind: FieldType, field: &str, pointer: &str) -> Result<
         // Arrow orders -0 before 0; adding 0 makes one of the two. Rows are written the same way.
         (Scalar::Number(number), FieldType::Number) => Ok(lit(*number + 0.0)),
         _ => {
-            let detail = format!("the field `{field}` is {}, and this value is {}", kind.name(), FieldType::of(value).name());
+            let detail =
+                format!("the field `{field}` is {}, and this value is {}", kind.name(), FieldType::of(value).name());
             Err(Problem::field(pointer, detail))
         }
     }

@@ -46,7 +46,7 @@ fn read(error: &lancedb::Error) -> (ProblemKind, &'static str, Option<u32>) {
 }
 
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
+    std::iter::successors(Some(error), |&error| error.source())
 }
 
 fn chain_has<T: StdError + 'static>(error: &lancedb::Error) -> bool {

@@ -165,7 +165,8 @@ impl Layout {
             let name = field.name().strip_prefix(FIELD_PREFIX)?;
             Some((name.to_owned(), FieldType::of_column(field.data_type())?))
         });
-        Ok(Self { dimensions, fields: fields.collect(), schema: Arc::clone(&schema) })
+        let fields = fields.collect();
+        Ok(Self { schema, dimensions, fields })
     }
 
     /// The columns that hits are read from, with the column of the score.

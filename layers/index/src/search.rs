@@ -35,7 +35,13 @@ const ROWS_PER_BATCH: u32 = 1024;
 
 /// The `k` rows nearest to a vector by cosine, of those that pass the filter. A row whose vector is zero has
 /// no direction and is never found; a zero vector is near to nothing.
-pub async fn nearest(table: &Table, layout: &Layout, vector: &[f32], k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>> {
+pub async fn nearest(
+    table: &Table,
+    layout: &Layout,
+    vector: &[f32],
+    k: usize,
+    filter: Option<&Filter>,
+) -> Result<Vec<Hit>> {
     check_vector(vector, layout.dimensions, "/vector")?;
     let condition = filter.map(|filter| of_filter(filter, layout)).transpose()?;
     let k = k.min(MAX_HITS);
@@ -58,7 +64,13 @@ pub async fn nearest(table: &Table, layout: &Layout, vector: &[f32], k: usize, f
 }
 
 /// The `k` best rows by BM25 over the terms of a query, any of them, of those that pass the filter.
-pub async fn keyword(table: &Table, layout: &Layout, query: &str, k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>> {
+pub async fn keyword(
+    table: &Table,
+    layout: &Layout,
+    query: &str,
+    k: usize,
+    filter: Option<&Filter>,
+) -> Result<Vec<Hit>> {
     let condition = filter.map(|filter| of_filter(filter, layout)).transpose()?;
     let mut seen = HashSet::new();
     let mut terms = mandi_retrieval::terms::terms(query);

@@ -43,14 +43,22 @@ pub async fn is_due(open: &OpenTable, options: &IndexOptions) -> bool {
     if open.commits.load(Ordering::Relaxed) >= options.commits_between_upkeep {
         return true;
     }
-    let Some(native) = open.table.as_native() else { return false };
-    native.num_small_files(options.rows_per_file).await.is_ok_and(|files| files >= options.small_files)
+    let left = open.small_files_left.load(Ordering::Relaxed);
+    small_files(open, options).await.is_ok_and(|files| files >= left + options.small_files)
+}
+
+async fn small_files(open: &OpenTable, options: &IndexOptions) -> Result<usize> {
+    match open.table.as_native() {
+        Some(table) => table.num_small_files(options.rows_per_file).await.map_err(from_lance),
+        None => Ok(0),
+    }
 }
 
 /// Looks after a table.
 pub async fn look_after(open: &OpenTable, options: &IndexOptions) -> Result<Upkeep> {
     open.commits.store(0, Ordering::Relaxed);
     let files_joined = join_files(open, options).await?;
+    open.small_files_left.store(small_files(open, options).await?, Ordering::Relaxed);
     let keyword_index_updated = update_keyword_index(&open.table).await?;
     let vector_index_updated = update_vector_index(&open.table, options).await?;
     let versions_removed = remove_versions(&open.table, options).await?;

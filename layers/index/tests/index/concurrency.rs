@@ -11,7 +11,8 @@ use crate::fixture::{Fixture, document, document_with, ids, key, texts};
 
 /// Both documents in one version: of 5 or of 3 chunks, every text naming the version.
 fn version(n: usize) -> Vec<mandi_retrieval::ports::DocumentChunks> {
-    let texts: Vec<String> = (0..if n.is_multiple_of(2) { 5 } else { 3 }).map(|chunk| format!("version v{n} part p{chunk}")).collect();
+    let texts: Vec<String> =
+        (0..if n.is_multiple_of(2) { 5 } else { 3 }).map(|chunk| format!("version v{n} part p{chunk}")).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     vec![document("a", &texts), document("b", &texts)]
 }

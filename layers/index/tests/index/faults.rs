@@ -63,3 +63,52 @@ async fn a_place_of_an_unknown_kind_is_refused_at_start() {
         assert_eq!(problem.kind, ProblemKind::InvalidRequest, "`{uri}`");
     }
 }
+
+/// The folder of the small file system that the test below mounts for the one after it.
+const SMALL_DISK: &str = "MANDI_TEST_SMALL_DISK";
+
+#[test]
+#[expect(clippy::print_stderr, reason = "what was not tested must be said")]
+fn a_full_disk_is_storage_full_and_leaves_what_was_there() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let mount = r#"mount -t tmpfs -o size=2m none "$1" && shift && exec "$@""#;
+    let status = std::process::Command::new("unshare")
+        .args(["-rm", "sh", "-c", mount, "sh"])
+        .arg(folder.path())
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "faults::on_a_small_disk", "--ignored"])
+        .env(SMALL_DISK, folder.path())
+        .status();
+    match status {
+        // The mount came before the test, and has codes of its own.
+        Ok(status) if matches!(status.code(), Some(1 | 32)) => {
+            eprintln!("not tested: this user may not mount a small file system ({status})");
+        }
+        Ok(status) => assert!(status.success(), "on a small disk: {status}"),
+        Err(error) => eprintln!("not tested: there is no `unshare` ({error})"),
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the small file system that `a_full_disk_is_storage_full_and_leaves_what_was_there` mounts"]
+async fn on_a_small_disk() {
+    let folder = std::env::var(SMALL_DISK).unwrap();
+    let options = IndexOptions { background_upkeep: false, ..IndexOptions::default() };
+    let index = LanceIndex::open(&folder, options).unwrap();
+    let table = table("demo", "contracts");
+    index.create(&table, DIMENSIONS).await.unwrap();
+    index.upsert(&table, vec![document("first", &["first words"])]).await.unwrap();
+    let long = "words that fill a disk ".repeat(2_000);
+    let mut problem = None;
+    for n in 0..200 {
+        // Not compressible to nothing: each text is another one.
+        let text = format!("{n} {}", long.replace("words", &format!("words{n}")));
+        if let Err(full) = index.upsert(&table, vec![document(&format!("d{n}"), &[&text])]).await {
+            problem = Some(full);
+            break;
+        }
+    }
+    let problem = problem.unwrap();
+    assert_eq!(problem.kind, ProblemKind::StorageFull, "{problem}: {}", problem.causes());
+    assert_eq!(index.keyword(&table, "first", 5, None).await.unwrap().len(), 1);
+}

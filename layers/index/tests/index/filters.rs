@@ -53,7 +53,8 @@ fn random_filter(random: &mut StdRng, depth: usize) -> Filter {
         2 if field != "flag" => {
             let mut bound = |of: f64| random.random_bool(of).then(|| value(field, random));
             let (gte, lt) = (bound(0.5), bound(0.5));
-            let (gt, lte) = (if gte.is_none() { bound(0.7) } else { None }, if lt.is_none() { bound(0.3) } else { None });
+            let (gt, lte) =
+                (if gte.is_none() { bound(0.7) } else { None }, if lt.is_none() { bound(0.3) } else { None });
             Filter::Range(FieldRange { field: field.to_owned(), gt, gte, lt, lte })
         }
         2 | 3 => Filter::Exists(FieldName { field: field.to_owned() }),
@@ -71,8 +72,7 @@ fn found(hits: &[Hit]) -> BTreeSet<&str> {
 async fn any_filter_finds_exactly_what_the_evaluator_passes() {
     let fixture = Fixture::new().await;
     let mut random = StdRng::seed_from_u64(20_261_121);
-    let rows: Vec<(String, Metadata)> =
-        (0..80).map(|n| (format!("d{n}"), random_metadata(&mut random))).collect();
+    let rows: Vec<(String, Metadata)> = (0..80).map(|n| (format!("d{n}"), random_metadata(&mut random))).collect();
     fixture.upsert(rows.iter().map(|(id, metadata)| document_with(id, &["the words"], metadata)).collect()).await;
 
     let query = direction(&mut random, DIMENSIONS);
@@ -91,7 +91,8 @@ async fn any_filter_finds_exactly_what_the_evaluator_passes() {
 async fn the_filter_comes_before_the_k_best_are_taken() {
     let fixture = Fixture::new().await;
     let grade = |grade: &str| Metadata::from([("grade".to_owned(), text(grade))]);
-    let mut documents: Vec<_> = (0..200).map(|n| document_with(&format!("b{n}"), &["rice rice rice"], &grade("B"))).collect();
+    let mut documents: Vec<_> =
+        (0..200).map(|n| document_with(&format!("b{n}"), &["rice rice rice"], &grade("B"))).collect();
     documents.push(document_with("a", &["rice and much else that makes it a worse match"], &grade("A")));
     fixture.upsert(documents).await;
 
@@ -120,7 +121,8 @@ async fn a_value_of_another_type_than_the_field_is_refused_at_its_place() {
     let fixture = Fixture::new().await;
     let metadata = Metadata::from([("total".to_owned(), Scalar::Number(1.0)), ("open".to_owned(), Scalar::Bool(true))]);
     fixture.upsert(vec![document_with("a", &["one"], &metadata)]).await;
-    let range = |field: &str, gt| Filter::Range(FieldRange { field: field.to_owned(), gt, gte: None, lt: None, lte: None });
+    let range =
+        |field: &str, gt| Filter::Range(FieldRange { field: field.to_owned(), gt, gte: None, lt: None, lte: None });
     let cases = [
         (equals("total", text("1")), "/filter/equals/value"),
         (

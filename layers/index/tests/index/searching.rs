@@ -18,7 +18,9 @@ async fn the_nearest_are_ordered_by_cosine() {
     let fixture = Fixture::new().await;
     let mut between = axis(0, 1.0);
     between[1] = 1.0;
-    fixture.upsert(vec![point("across", &axis(1, 1.0)), point("between", &between), point("same", &axis(0, 1.0))]).await;
+    fixture
+        .upsert(vec![point("across", &axis(1, 1.0)), point("between", &between), point("same", &axis(0, 1.0))])
+        .await;
 
     let hits = fixture.nearest(&axis(0, 1.0), 3).await;
     assert_eq!(ids(&hits), ["same", "between", "across"]);
@@ -119,7 +121,8 @@ async fn words_of_the_title_are_found_too() {
 async fn a_query_is_words_and_never_an_expression() {
     let fixture = Fixture::new().await;
     fixture.upsert(vec![document("a", &["payment terms"]), document("b", &["delivery"])]).await;
-    let queries = ["payment AND NOT terms", "\"payment\"", "payment' OR 1=1 --", "+payment -terms", "payment~2", "pay*"];
+    let queries =
+        ["payment AND NOT terms", "\"payment\"", "payment' OR 1=1 --", "+payment -terms", "payment~2", "pay*"];
     for query in queries {
         let hits = fixture.keyword(query).await;
         assert!(!ids(&hits).contains(&"b"), "`{query}` found {:?}", ids(&hits));

@@ -71,7 +71,8 @@ async fn documents_of_one_id_and_two_types_are_two_documents() {
 async fn ids_of_awkward_bytes_are_kept_apart() {
     let fixture = Fixture::new().await;
     let long = "ए".repeat(85);
-    let awkward = ["'", "''", "\"", "`", "\\", "\\'", "%", "_", "a' OR '1'='1", "; DROP TABLE x --", "🌾🚢", "{}", " ", &long];
+    let awkward =
+        ["'", "''", "\"", "`", "\\", "\\'", "%", "_", "a' OR '1'='1", "; DROP TABLE x --", "🌾🚢", "{}", " ", &long];
     for id in awkward {
         fixture.upsert(vec![document(id, &["one", "two"])]).await;
     }
