@@ -5,7 +5,8 @@ use mandi_core::metering::{CallStatus, Task};
 use mandi_core::ports::{Role, TokenUsage};
 use mandi_core::streams::Writer;
 use mandi_retrieval::answer::tell::{End, cancelled_problem, done_data, error_data, tell};
-use mandi_retrieval::answer::{AnswerRequest, Answered, Citation, ConfidenceParts, ModelCall};
+use mandi_retrieval::answer::{AnswerDone, AnswerRequest, CallLog, Citation, ModelCall};
+use mandi_retrieval::confidence::ConfidenceParts;
 use mandi_core::Problem;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -38,15 +39,15 @@ impl Answering {
         let Self { state, exchange, mut writer, request, cancelled } = self;
         writer.add("message", json!({"message_id": exchange.assistant}).to_string()).await?;
         writer.flush().await?;
+        let calls: CallLog = request.calls.clone();
         let told = tell(state.engine.answer(request), &mut writer, &state.meter, &cancelled).await?;
         match told.end {
-            End::Done(answered) => finish(&state, &exchange, writer, *answered).await,
+            End::Done(answered) => finish(&state, &exchange, writer, told.citations, *answered).await,
             End::Failed { problem, calls } => {
                 fail(&state, &exchange, writer, Partial { text: told.text, citations: told.citations, calls }, &problem).await
             }
             End::Cancelled => {
-                let calls = cut_off(&exchange, &told.text).into_iter().collect();
-                let partial = Partial { text: told.text, citations: told.citations, calls };
+                let partial = Partial { text: told.text, citations: told.citations, calls: calls.ended() };
                 fail(&state, &exchange, writer, partial, &cancelled_problem()).await
             }
         }
@@ -73,17 +74,23 @@ struct Partial {
     calls: Vec<ModelCall>,
 }
 
-async fn finish(state: &ChatState, exchange: &Exchange, writer: Writer, answered: Answered) -> Result<()> {
-    remember(state, exchange, &answered.citations).await?;
+async fn finish(
+    state: &ChatState,
+    exchange: &Exchange,
+    writer: Writer,
+    citations: Vec<Citation>,
+    answered: AnswerDone,
+) -> Result<()> {
+    remember(state, exchange, &citations).await?;
     let data = done_data(exchange.assistant.as_str(), &answered)?;
     let details = AnswerDetails {
-        citations: answered.citations,
+        citations,
         confidence: answered.confidence,
         confidence_parts: answered.confidence_parts,
         degraded: answered.degraded,
         degraded_reason: answered.degraded_reason,
         finish_reason: Some(answered.finish_reason),
-        retrieved_chunks: answered.retrieved_chunks,
+        retrieved_chunks: answered.retrieved_chunks.len(),
         query_rewrites: answered.query_rewrites,
     };
     let message = ended(exchange, answered.answer, MessageStatus::Complete, Some(details));
@@ -97,8 +104,8 @@ async fn fail(state: &ChatState, exchange: &Exchange, writer: Writer, partial: P
         citations: partial.citations,
         confidence: 0.0,
         confidence_parts: ConfidenceParts::default(),
-        degraded: true,
-        degraded_reason: Some(problem.detail.clone()),
+        degraded: false,
+        degraded_reason: None,
         finish_reason: None,
         retrieved_chunks: 0,
         query_rewrites: Vec::new(),

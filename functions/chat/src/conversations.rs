@@ -31,6 +31,17 @@ pub(crate) enum AssistantType {
 }
 
 impl AssistantType {
+    /// What the language model is told of it.
+    pub(crate) const fn instructions(self) -> &'static str {
+        match self {
+            Self::Trade => "You help people who buy and sell commodities: offers, orders, prices, deliveries.",
+            Self::Contract => "You help people who work with contracts: terms, dates, duties, penalties.",
+            Self::Quality => "You help people who judge the quality of goods: grades, limits, tests.",
+            Self::Erp => "You help people who run orders, stock, invoices and customers.",
+            Self::General => "",
+        }
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Trade => "trade",

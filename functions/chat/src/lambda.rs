@@ -12,7 +12,7 @@ use mandi_core::streams::{StreamPolicy, Streams};
 use mandi_core::{Clock, Principal, Problem, Result, SystemClock};
 use mandi_http::{Gate, jwks};
 use mandi_llm::providers::Providers;
-use mandi_retrieval::answer::AnswerEngine;
+use mandi_retrieval::answer::{AnswerEngine, AnswerSettings};
 use mandi_retrieval::remote::{RemoteSearch, RemoteSearchAnswer};
 use mandi_retrieval::{Passage, Search, SearchRequest};
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub async fn state(settings: &Settings) -> Result<ChatState> {
         },
         streams: Streams::new(records.clone(), clock.clone(), StreamPolicy::from_settings(settings)?),
         meter: Meter::new(records.clone(), Arc::new(providers.prices().clone())),
-        engine: AnswerEngine::new(search),
+        engine: AnswerEngine::new(search, None, clock.clone(), AnswerSettings::default()),
         keep_alive: Duration::from_millis(settings.parsed(settings::STREAM_KEEP_ALIVE_MS)?),
         tasks: TaskTracker::new(),
         openapi: mandi_http::openapi::served(settings, &crate::openapi())?,

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use mandi_core::ids::{CallId, ConversationId, MessageId};
 use mandi_core::metering::{Meter, MeteredCall, merged, transact_contended};
-use mandi_core::ports::{Condition, FinishReason, Key, ModelRef, Order, Query, Range, Record, Records, RecordsError, Role, Update, Write};
+use mandi_core::ports::{Condition, Key, ModelRef, Order, Query, Range, Record, Records, RecordsError, Role, Update, Write};
 use mandi_core::streams::{StreamId, Streams, Writer};
 use mandi_core::{Clock, Language, Principal, Problem, Result, Timestamp};
-use mandi_retrieval::answer::{Citation, ConfidenceParts, ModelCall, Turn};
+use mandi_retrieval::answer::{Citation, DegradedReason, Finish, ModelCall};
+use mandi_retrieval::confidence::ConfidenceParts;
+use mandi_retrieval::rewrite::Turn;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -62,11 +64,10 @@ pub(crate) struct AnswerDetails {
     pub(crate) degraded: bool,
     /// Why it is degraded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) degraded_reason: Option<String>,
-    /// Why it ended: `stop`, `length` or `content_filter`; absent when it is incomplete.
+    pub(crate) degraded_reason: Option<DegradedReason>,
+    /// Why it ended; absent when it is incomplete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "stop")]
-    pub(crate) finish_reason: Option<FinishReason>,
+    pub(crate) finish_reason: Option<Finish>,
     /// How many chunks the search gave.
     pub(crate) retrieved_chunks: usize,
     /// The questions that were searched for, where they differ from the one asked.
@@ -229,7 +230,8 @@ impl Messages {
         let pairs = messages.windows(2).filter(|pair| {
             pair[0].role == Role::User && pair[1].role == Role::Assistant && pair[1].status == MessageStatus::Complete
         });
-        Ok(pairs.map(|pair| Turn { question: pair[0].content.clone(), answer: pair[1].content.clone() }).collect())
+        let said = pairs.flatten().map(|message| Turn { role: message.role, text: message.content.clone() });
+        Ok(said.collect())
     }
 
     fn query(owner: &Principal, conversation: &ConversationId, order: Order, limit: usize, after: Option<String>) -> Query {

@@ -11,7 +11,7 @@ use mandi_core::ports::{Objects, Records, Reranker, TokenSpans};
 use mandi_core::streams::Streams;
 use mandi_http::Gate;
 use mandi_llm::providers::Providers;
-use mandi_retrieval::answer::AnswerEngine;
+use mandi_retrieval::answer::{AnswerEngine, AnswerSettings};
 use mandi_retrieval::hybrid::HybridSearch;
 use mandi_retrieval::{ChunkIndex, Search};
 use tokio_util::task::TaskTracker;
@@ -86,7 +86,7 @@ impl EmbeddingState {
             clock: parts.clock.clone(),
         };
         let search: Arc<dyn Search> =
-            Arc::new(HybridSearch::new(parts.index.clone(), Arc::new(collections.clone()), parts.reranker));
+            Arc::new(HybridSearch::new(parts.index.clone(), Arc::new(collections.clone()), parts.reranker.clone()));
         Self {
             jobs: Jobs::new(parts.records, parts.objects, parts.clock.clone(), documents.clone(), parts.run_job),
             gate: parts.gate,
@@ -94,7 +94,7 @@ impl EmbeddingState {
             documents,
             embedders: parts.embedders,
             index: parts.index,
-            engine: AnswerEngine::new(search.clone()),
+            engine: AnswerEngine::new(search.clone(), parts.reranker, parts.clock.clone(), AnswerSettings::default()),
             search,
             providers: parts.providers,
             streams: parts.streams,
@@ -111,10 +111,10 @@ impl EmbeddingState {
         &self.jobs
     }
 
-    /// The search, for other functions in the same process.
+    /// What answers questions, for other functions in the same process.
     #[must_use]
-    pub fn search(&self) -> Arc<dyn Search> {
-        self.search.clone()
+    pub fn engine(&self) -> AnswerEngine {
+        self.engine.clone()
     }
 }
 

@@ -18,7 +18,6 @@ use mandi_index::{IndexOptions, LanceIndex};
 use mandi_inference::{CrossEncoder, LocalEmbedder, LocalReranker, TextEncoder};
 use mandi_llm::providers::Providers;
 use mandi_local::{DataDir, FileObjects, RedbRecords};
-use mandi_retrieval::answer::AnswerEngine;
 use tokio_util::task::TaskTracker;
 
 /// All of it, ready to serve.
@@ -90,7 +89,7 @@ impl Platform {
             clock,
             streams,
             meter,
-            engine: AnswerEngine::new(embedding.search()),
+            engine: embedding.engine(),
             providers,
             keep_alive,
             tasks: tasks.clone(),

@@ -1,6 +1,5 @@
 //! The Lambda runtime: a router for API Gateway's events, and tasks for events of our own.
 
-use std::convert::Infallible;
 use std::future::Future;
 
 use axum::Router;
@@ -40,9 +39,8 @@ where
                 return Ok::<Streamed, Failure>(whole(tasks(json.to_owned()).await?));
             }
             let request: LambdaRequest = serde_json::from_str(json)?;
-            // The router cannot fail; the adapter wants an error that can be told to the runtime.
-            let service = router.map_err(|never: Infallible| -> Failure { match never {} });
-            let answer = StreamAdapter::from(service).oneshot(LambdaEvent::new(request, event.context)).await?;
+            let call = LambdaEvent::new(request, event.context);
+            let Ok(answer) = StreamAdapter::<_, axum::body::Body>::from(router).oneshot(call).await;
             let stream = answer.stream.map_err(Failure::from).boxed();
             Ok(StreamResponse { metadata_prelude: answer.metadata_prelude, stream })
         }

@@ -11,7 +11,8 @@ mod engine;
 mod events;
 mod generate;
 mod shown;
+pub mod tell;
 
 pub use calls::{CallLog, ModelCall};
 pub use engine::{AnswerEngine, AnswerSettings};
-pub use events::{AnswerDone, AnswerEvent, AnswerRequest, AnswerStream, DegradedReason, Finish, RewriteMode};
+pub use events::{AnswerDone, AnswerEvent, AnswerRequest, AnswerStream, Citation, DegradedReason, Finish, RewriteMode};

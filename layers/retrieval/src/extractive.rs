@@ -1,8 +1,8 @@
 //! Answers made of sentences of the sources, each cited word for word: without a language model, in any language.
 //!
-//! Each sentence of the passages is scored by how much of the question it covers. A term's weight is its inverse
-//! document frequency over the candidate passages, so that what the question shares with every passage counts
-//! little, and a term that no passage has counts most, against all of them. The score adds
+//! Each sentence of the passages is scored by how much of the question it covers. A term weighs the more the fewer
+//! of the candidate passages have it, so that what the question shares with every passage counts half, and a
+//! term that no passage has counts most, against all of them. The score adds
 //! - the weight of the question's terms that the sentence has (0.6), and that its passage and title have (0.2),
 //! - how well the passage fits the question as a whole: the cross-encoder's probability, or cosine (0.2),
 //! - 0.15 when the sentence has the kind of thing asked for (a time for "when"), less 0.15 when it does not.
@@ -10,9 +10,9 @@
 //! Scores of a cross-encoder for single sentences, if the caller has them, take half of the weight.
 //!
 //! Nothing is relevant, and there is no answer, when neither words nor models see a relation: see
-//! [`is_relevant`].
+//! [`Reading::relevant`].
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::characters::is_mostly_not_latin;
@@ -57,20 +57,22 @@ pub struct Candidate {
 }
 
 /// A question's terms with their weights.
+#[derive(Debug)]
 struct Weights {
     terms: Vec<String>,
     weights: Vec<f32>,
 }
 
 impl Weights {
-    /// Inverse document frequency as in BM25 (Robertson and Zaragoza 2009, section 3.1), over the passages.
+    /// Half of a term's weight is the same for all terms; the other half is its inverse document frequency as in
+    /// BM25 (Robertson and Zaragoza 2009, section 3.1) over the passages, against that of a term that none has.
     #[expect(clippy::cast_precision_loss, reason = "counts of passages are far below 2^24")]
     fn of(question: &str, passages: &[Vec<String>]) -> Self {
         let terms = topic_terms(question);
+        let rarity = |holds: f32| ((passages.len() as f32 - holds + 0.5) / (holds + 0.5)).ln_1p();
         let weights = terms.iter().map(|term| {
-            let holds =
-                passages.iter().filter(|passage| passage.iter().any(|other| related(term, other))).count() as f32;
-            ((passages.len() as f32 - holds + 0.5) / (holds + 0.5)).ln_1p()
+            let holds = passages.iter().filter(|passage| passage.iter().any(|other| related(term, other))).count();
+            0.5 + 0.5 * rarity(holds as f32) / rarity(0.0)
         });
         let weights = weights.collect();
         Self { terms, weights }
@@ -111,65 +113,103 @@ fn fit(passage: &Passage, foreign: bool) -> f32 {
     passage.scores.rerank.or(cosine).unwrap_or(0.0).clamp(0.0, 1.0)
 }
 
-/// The passages that are relevant to the question, by place, in order.
-///
-/// A passage is relevant when its words cover at least [`MIN_COVERAGE`] of the question's weight (at least
-/// [`SURE_COVERAGE`] when a cross-encoder gives it less than [`DOUBTFUL_RERANK`]); or, in Latin script, where
-/// the models know the language, when the cross-encoder gives it [`MIN_RERANK`], or its cosine is
-/// [`MIN_COSINE`] and there is no cross-encoder to ask.
-#[must_use]
-pub fn relevant(question: &str, passages: &[Passage]) -> Vec<usize> {
-    let all_terms: Vec<Vec<String>> = passages.iter().map(passage_terms).collect();
-    let weights = Weights::of(question, &all_terms);
-    let foreign = is_mostly_not_latin(question);
-    let places = passages.iter().zip(&all_terms).enumerate();
-    let kept =
-        places.filter(|(_, (passage, terms))| is_relevant(weights.share(&weights.covered(terms)), passage, foreign));
-    kept.map(|(place, _)| place).collect()
+/// A question read against the passages that were found for it.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    question: &'a str,
+    passages: &'a [Passage],
+    terms: Vec<Vec<String>>,
+    weights: Weights,
+    foreign: bool,
 }
 
-/// See [`relevant`].
-fn is_relevant(coverage: f32, passage: &Passage, foreign: bool) -> bool {
-    if foreign {
-        return coverage >= MIN_COVERAGE;
+impl<'a> Reading<'a> {
+    /// Reads a question against all passages that a search found.
+    #[must_use]
+    pub fn of(question: &'a str, passages: &'a [Passage]) -> Self {
+        let terms: Vec<Vec<String>> = passages.iter().map(passage_terms).collect();
+        let weights = Weights::of(question, &terms);
+        Self { question, passages, terms, weights, foreign: is_mostly_not_latin(question) }
     }
-    match passage.scores.rerank {
-        Some(rerank) if rerank >= MIN_RERANK => true,
-        Some(rerank) if rerank < DOUBTFUL_RERANK => coverage >= SURE_COVERAGE,
-        Some(_) => coverage >= MIN_COVERAGE,
-        None => coverage >= MIN_COVERAGE || passage.scores.vector.is_some_and(|cosine| cosine >= MIN_COSINE),
-    }
-}
 
-/// The sentences of the relevant passages, best first.
-#[must_use]
-pub fn candidates(question: &str, passages: &[Passage]) -> Vec<Candidate> {
-    let all_terms: Vec<Vec<String>> = passages.iter().map(passage_terms).collect();
-    let weights = Weights::of(question, &all_terms);
-    let asked = Asked::by(question);
-    let foreign = is_mostly_not_latin(question);
-    let mut found: Vec<Candidate> = Vec::new();
-    for place in relevant(question, passages) {
-        let passage = &passages[place];
-        let of_passage = weights.share(&weights.covered(&all_terms[place]));
-        for bytes in sentences(&passage.text) {
-            let sentence = &passage.text[bytes.clone()];
-            if !is_statement(sentence, passage.title.as_deref()) {
-                continue;
-            }
-            let covered = weights.covered(&terms(sentence));
-            let coverage = weights.share(&covered);
-            let cue = match asked.is_answered_by(sentence) {
-                Some(true) => 0.15,
-                Some(false) => -0.15,
-                None => 0.0,
-            };
-            let score = 0.6 * coverage + 0.2 * of_passage + 0.2 * fit(passage, foreign) + cue;
-            found.push(Candidate { passage: place, bytes, score, coverage, covered });
+    /// The places of the passages that are relevant to the question, in order.
+    ///
+    /// A passage is relevant when its words cover at least [`MIN_COVERAGE`] of the question's weight (at least
+    /// [`SURE_COVERAGE`] when a cross-encoder gives it less than [`DOUBTFUL_RERANK`]); or, in Latin script, where
+    /// the models know the language, when the cross-encoder gives it [`MIN_RERANK`], or its cosine is
+    /// [`MIN_COSINE`] and there is no cross-encoder to ask.
+    #[must_use]
+    pub fn relevant(&self) -> Vec<usize> {
+        (0..self.passages.len()).filter(|place| self.is_relevant(*place)).collect()
+    }
+
+    fn coverage(&self, place: usize) -> f32 {
+        self.weights.share(&self.weights.covered(&self.terms[place]))
+    }
+
+    fn is_relevant(&self, place: usize) -> bool {
+        let coverage = self.coverage(place);
+        let scores = self.passages[place].scores;
+        if self.foreign {
+            return coverage >= MIN_COVERAGE;
+        }
+        match scores.rerank {
+            Some(rerank) if rerank >= MIN_RERANK => true,
+            Some(rerank) if rerank < DOUBTFUL_RERANK => coverage >= SURE_COVERAGE,
+            Some(_) => coverage >= MIN_COVERAGE,
+            None => coverage >= MIN_COVERAGE || scores.vector.is_some_and(|cosine| cosine >= MIN_COSINE),
         }
     }
-    sort(&mut found);
-    found
+
+    /// The sentences of the relevant passages, best first.
+    #[must_use]
+    pub fn candidates(&self) -> Vec<Candidate> {
+        let asked = Asked::by(self.question);
+        let mut found: Vec<Candidate> = Vec::new();
+        for place in self.relevant() {
+            let passage = &self.passages[place];
+            let of_passage = self.coverage(place);
+            for bytes in sentences(&passage.text) {
+                let sentence = &passage.text[bytes.clone()];
+                if !is_statement(sentence, passage.title.as_deref()) {
+                    continue;
+                }
+                let covered = self.weights.covered(&terms(sentence));
+                let coverage = self.weights.share(&covered);
+                let cue = match asked.is_answered_by(sentence) {
+                    Some(true) => 0.15,
+                    Some(false) => -0.15,
+                    None => 0.0,
+                };
+                let score = 0.6 * coverage + 0.2 * of_passage + 0.2 * fit(passage, self.foreign) + cue;
+                found.push(Candidate { passage: place, bytes, score, coverage, covered });
+            }
+        }
+        sort(&mut found);
+        found
+    }
+
+    /// The one to three sentences that answer best; none when there are no candidates.
+    #[must_use]
+    pub fn pick(&self, candidates: &[Candidate]) -> Vec<Pick> {
+        let Some(best) = candidates.first() else { return Vec::new() };
+        let mut chosen: Vec<&Candidate> = Vec::new();
+        let mut covered: Vec<usize> = Vec::new();
+        let mut said: HashSet<Vec<String>> = HashSet::new();
+        for candidate in candidates {
+            let new: Vec<usize> = candidate.covered.iter().copied().filter(|place| !covered.contains(place)).collect();
+            let adds = candidate.score >= NEXT_SCORE * best.score && self.weights.share(&new) >= NEXT_GAIN;
+            let words = terms(&self.passages[candidate.passage].text[candidate.bytes.clone()]);
+            if (chosen.is_empty() || adds) && said.insert(words) {
+                covered.extend(new);
+                chosen.push(candidate);
+            }
+            if chosen.len() == MAX_SENTENCES {
+                break;
+            }
+        }
+        chosen.into_iter().map(|candidate| picked(candidate, self.passages)).collect()
+    }
 }
 
 fn sort(candidates: &mut [Candidate]) {
@@ -212,32 +252,6 @@ pub struct Pick {
     pub coverage: f32,
 }
 
-/// The one to three sentences that answer best; none when there are no candidates. `passages` are those that the
-/// candidates were made from.
-#[must_use]
-pub fn pick(candidates: &[Candidate], question: &str, passages: &[Passage]) -> Vec<Pick> {
-    let all_terms: Vec<Vec<String>> = passages.iter().map(passage_terms).collect();
-    let weights = Weights::of(question, &all_terms);
-    let Some(best) = candidates.first() else { return Vec::new() };
-    let mut chosen: Vec<&Candidate> = Vec::new();
-    let mut covered: Vec<usize> = Vec::new();
-    let mut texts: HashMap<Vec<String>, ()> = HashMap::new();
-    for candidate in candidates {
-        let gain: Vec<usize> = candidate.covered.iter().copied().filter(|place| !covered.contains(place)).collect();
-        let wanted =
-            chosen.is_empty() || (candidate.score >= NEXT_SCORE * best.score && weights.share(&gain) >= NEXT_GAIN);
-        let words = terms(&passages[candidate.passage].text[candidate.bytes.clone()]);
-        if wanted && texts.insert(words, ()).is_none() {
-            covered.extend(gain);
-            chosen.push(candidate);
-        }
-        if chosen.len() == MAX_SENTENCES {
-            break;
-        }
-    }
-    chosen.into_iter().map(|candidate| picked(candidate, passages)).collect()
-}
-
 fn picked(candidate: &Candidate, passages: &[Passage]) -> Pick {
     let text = &passages[candidate.passage].text;
     let bytes = shortened(text, candidate.bytes.clone());
@@ -252,10 +266,11 @@ fn shortened(text: &str, bytes: Range<usize>) -> Range<usize> {
     bytes.start..bytes.start + sentence[..end].trim_end().len()
 }
 
-/// The extractive answer without a cross-encoder for sentences: [`candidates`], then [`pick`].
+/// The extractive answer without a cross-encoder for sentences.
 #[must_use]
 pub fn extract_answer(question: &str, passages: &[Passage]) -> Vec<Pick> {
-    pick(&candidates(question, passages), question, passages)
+    let reading = Reading::of(question, passages);
+    reading.pick(&reading.candidates())
 }
 
 #[cfg(test)]

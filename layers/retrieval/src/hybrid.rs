@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::try_join_all;
 use mandi_core::identity::{Principal, TenantId};
-use mandi_core::ports::{Embedder, EmbeddingPurpose, Reranker};
+use mandi_core::ports::{Embedder, EmbeddingModel, EmbeddingPurpose, Reranker};
 use mandi_core::{Problem, ProblemKind, Result};
 
 use crate::characters::is_mostly_not_latin;
@@ -23,7 +23,7 @@ pub const CANDIDATES: usize = 50;
 pub const RERANKED: usize = 20;
 /// The most passages that a search returns.
 pub const MAX_K: usize = 100;
-/// The most collections that one search may look in.
+/// The most collections that one search may name.
 pub const MAX_COLLECTIONS: usize = 16;
 /// The longest query, in characters.
 pub const MAX_QUERY_CHARACTERS: usize = 2000;
@@ -39,7 +39,10 @@ pub trait Collections: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// `not-found` when the tenant has no such collection.
-    async fn embedder(&self, tenant: &TenantId, collection: &CollectionName) -> Result<Arc<dyn Embedder>>;
+    async fn embedder(&self, caller: &Principal, collection: &CollectionName) -> Result<Arc<dyn Embedder>>;
+
+    /// All collections of the tenant, by name.
+    async fn all(&self, caller: &Principal) -> Result<Vec<CollectionName>>;
 }
 
 /// Search over an index in this process.
@@ -68,16 +71,17 @@ impl HybridSearch {
     }
 
     /// Both lists of every collection, all at once; each list merged by its score.
-    async fn candidates(&self, tenant: &TenantId, request: &SearchRequest, depth: usize) -> Result<Candidates> {
-        let searches = request.collections.iter().map(|name| self.search_one(tenant, name, request, depth));
+    async fn candidates(&self, caller: &Principal, request: &SearchRequest, depth: usize) -> Result<Candidates> {
+        let queries = self.queries(caller, request).await?;
+        let searches = queries.iter().map(|query| self.search_one(&caller.tenant, query, request, depth));
         let found = try_join_all(searches).await?;
         let mut candidates = Candidates::default();
         let mut refused = None;
         let collections = found.len();
         let mut refusals = 0;
-        for (name, outcome) in request.collections.iter().zip(found) {
+        for (query, outcome) in queries.iter().zip(found) {
             match outcome {
-                Ok(one) => candidates.add(name, one),
+                Ok(one) => candidates.add(&query.collection, one),
                 Err(problem) => {
                     refusals += 1;
                     refused = Some(problem);
@@ -94,27 +98,42 @@ impl HybridSearch {
         }
     }
 
+    /// The query for each collection. Collections that share a model share the query's vector.
+    async fn queries(&self, caller: &Principal, request: &SearchRequest) -> Result<Vec<Query>> {
+        let mut embedded: Vec<(EmbeddingModel, Option<Vec<f32>>)> = Vec::new();
+        let mut queries = Vec::with_capacity(request.collections.len());
+        for name in &request.collections {
+            let embedder = self.collections.embedder(caller, name).await?;
+            let known = embedded.iter().find(|(model, _)| model == embedder.model());
+            let vector = match known {
+                Some((_, vector)) => vector.clone(),
+                None => {
+                    let vector = embed(embedder.as_ref(), request).await?;
+                    embedded.push((embedder.model().clone(), vector.clone()));
+                    vector
+                }
+            };
+            let foreign = is_mostly_not_latin(&request.query) && knows_english_alone(&embedder.model().model.model);
+            queries.push(Query { collection: name.clone(), vector, foreign });
+        }
+        Ok(queries)
+    }
+
     /// The lists of one collection. A filter that the collection refuses is the inner error.
     async fn search_one(
         &self,
         tenant: &TenantId,
-        name: &CollectionName,
+        query: &Query,
         request: &SearchRequest,
         depth: usize,
     ) -> Result<Result<OneCollection>> {
-        let embedder = self.collections.embedder(tenant, name).await?;
-        let table = IndexTable { tenant: tenant.clone(), collection: name.clone() };
+        let table = IndexTable { tenant: tenant.clone(), collection: query.collection.clone() };
         let filter = request.filter.as_ref();
         let by_vector = async {
-            if request.mode == SearchMode::Keyword {
-                return Ok(Vec::new());
+            match &query.vector {
+                Some(vector) => self.index.nearest(&table, vector, depth, filter).await,
+                None => Ok(Vec::new()),
             }
-            let texts = [request.query.clone()];
-            let mut embeddings = embedder.embed(&texts, EmbeddingPurpose::Query).await?;
-            let embedding = embeddings.pop().ok_or_else(|| {
-                Problem::new(ProblemKind::Internal, "the embedding model gave no vector for the query")
-            })?;
-            self.index.nearest(&table, &embedding.vector, depth, filter).await
         };
         let by_keyword = async {
             if request.mode == SearchMode::Vector {
@@ -122,9 +141,8 @@ impl HybridSearch {
             }
             self.index.keyword(&table, &request.query, depth, filter).await
         };
-        let foreign = is_mostly_not_latin(&request.query) && knows_english_alone(&embedder.model().model.model);
         match futures::join!(by_vector, by_keyword) {
-            (Ok(vector), Ok(keyword)) => Ok(Ok(OneCollection { vector, keyword, foreign })),
+            (Ok(vector), Ok(keyword)) => Ok(Ok(OneCollection { vector, keyword, foreign: query.foreign })),
             (Err(problem), _) | (_, Err(problem)) if problem.kind == ProblemKind::InvalidRequest => Ok(Err(problem)),
             (Err(problem), _) | (_, Err(problem)) => Err(problem),
         }
@@ -160,6 +178,24 @@ fn knows_english_alone(model: &str) -> bool {
     let name = model.to_ascii_lowercase();
     let english = ["all-minilm", "-en", "english", "gte-small", "e5-small-v2", "e5-base-v2"];
     !name.contains("multilingual") && english.iter().any(|part| name.contains(part))
+}
+
+/// What is asked of one collection.
+struct Query {
+    collection: CollectionName,
+    /// The query's vector by the collection's model; `None` when only keywords are asked for.
+    vector: Option<Vec<f32>>,
+    /// Whether the query is in a script that the model does not know.
+    foreign: bool,
+}
+
+async fn embed(embedder: &dyn Embedder, request: &SearchRequest) -> Result<Option<Vec<f32>>> {
+    if request.mode == SearchMode::Keyword {
+        return Ok(None);
+    }
+    let mut embeddings = embedder.embed(std::slice::from_ref(&request.query), EmbeddingPurpose::Query).await?;
+    let none = || Problem::internal("the embedding model gave no vector for the query");
+    embeddings.pop().map(|embedding| Some(embedding.vector)).ok_or_else(none)
 }
 
 /// What one collection has.
@@ -260,8 +296,8 @@ pub fn validate(request: &SearchRequest) -> Result<()> {
         problems.add("/query", format!("it is longer than {MAX_QUERY_CHARACTERS} characters"));
     }
     let distinct: HashSet<&CollectionName> = request.collections.iter().collect();
-    if request.collections.is_empty() || request.collections.len() > MAX_COLLECTIONS {
-        problems.add("/collections", format!("name 1 to {MAX_COLLECTIONS} collections"));
+    if request.collections.len() > MAX_COLLECTIONS {
+        problems.add("/collections", format!("name at most {MAX_COLLECTIONS} collections; none stands for all"));
     } else if distinct.len() < request.collections.len() {
         problems.add("/collections", "a collection is named twice");
     }
@@ -271,10 +307,13 @@ pub fn validate(request: &SearchRequest) -> Result<()> {
 
 #[async_trait]
 impl Search for HybridSearch {
-    async fn search(&self, caller: &Principal, request: SearchRequest) -> Result<Vec<Passage>> {
+    async fn search(&self, caller: &Principal, mut request: SearchRequest) -> Result<Vec<Passage>> {
         validate(&request)?;
+        if request.collections.is_empty() {
+            request.collections = self.collections.all(caller).await?;
+        }
         let depth = CANDIDATES.max(request.k);
-        let candidates = self.candidates(&caller.tenant, &request, depth).await?;
+        let candidates = self.candidates(caller, &request, depth).await?;
         let fused = candidates.fuse(request.mode);
         let mut passages = without_near_duplicates(fused, |passage| passage.text.as_str());
         if let Some(reranker) = self.reranker.as_deref().filter(|_| request.rerank) {

@@ -89,7 +89,7 @@ pub enum SearchMode {
 /// A search over one or more collections of the caller's tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SearchRequest {
-    /// Where to look.
+    /// Where to look; none for all collections of the tenant.
     pub collections: Vec<CollectionName>,
     /// What to look for.
     pub query: String,

@@ -1,5 +1,7 @@
 //! What kind of answer a question asks for, in ten languages.
 
+use std::collections::HashSet;
+
 use crate::citations::{Facts, Unit};
 use crate::terms::terms;
 
@@ -216,7 +218,7 @@ impl Asked {
             // Indian words carry endings; English and romanised ones are whole.
             if cue.is_ascii() { words.contains(&format!(" {cue} ")) } else { words.contains(&format!(" {cue}")) }
         };
-        CUES.iter().find(|(_, cues)| cues.iter().any(|cue| asks(cue))).map_or(Self::Other, |(asked, _)| *asked)
+        CUES.iter().find(|(_, cues)| cues.iter().any(asks)).map_or(Self::Other, |(asked, _)| *asked)
     }
 
     /// Whether a sentence has what is asked for; `None` when that cannot be seen.
@@ -307,18 +309,33 @@ fn words(question: &str) -> String {
         .join(" ")
 }
 
-/// The terms of what a question is about: without the words that ask.
+/// Words of questions that only ask or say that something must be, as English terms.
+const ENGLISH_EMPTY_TERMS: &[&str] = &[
+    "must", "shall", "may", "might", "need", "much", "mani", "long", "soon", "high", "low", "larg", "far", "often",
+    "ani", "kab", "kitna", "kitn", "kitni", "kaun", "kisko", "kahan",
+];
+
+/// The terms of what a question is about, each once: without the words that ask, and of a code such as
+/// `SHK6-170` the whole alone.
 #[must_use]
 pub fn topic_terms(question: &str) -> Vec<String> {
-    let mut seen = std::collections::HashSet::new();
-    let asks = |term: &str| {
+    let mut seen = HashSet::new();
+    let empty = |term: &str| {
         EMPTY_WORDS.contains(&term)
+            || ENGLISH_EMPTY_TERMS.contains(&term)
             || CUES
                 .iter()
                 .any(|(_, cues)| cues.iter().any(|cue| !cue.contains(' ') && !cue.is_ascii() && term.starts_with(cue)))
-            || matches!(term, "kab" | "kitna" | "kitne" | "kitni" | "kaun" | "kisko" | "kahan")
     };
-    let found = terms(question).into_iter().filter(|term| !asks(term));
+    let of_word = |word: &str| {
+        let mut found = terms(word);
+        let is_code = found.len() > 1 && found[0].bytes().any(|byte| byte.is_ascii_digit());
+        if is_code {
+            found.truncate(1);
+        }
+        found
+    };
+    let found = question.split_whitespace().flat_map(of_word).filter(|term| !empty(term));
     found.filter(|term| seen.insert(term.clone())).collect()
 }
 
@@ -357,7 +374,7 @@ mod tests {
 
     #[test]
     fn the_topic_of_a_question_is_without_its_asking_words() {
-        assert_eq!(topic_terms("When must the buyer pay?"), ["must", "buyer", "pay"]);
+        assert_eq!(topic_terms("When must the buyer pay under SHK6-170?"), ["buyer", "pay", "under", "shk6-170"]);
         assert_eq!(topic_terms("भुगतान कब होगा?"), ["भुगतान"]);
         assert_eq!(topic_terms("How much is the price?"), ["price"]);
     }

@@ -14,7 +14,7 @@ use mandi_http::cursor::{self, List};
 use mandi_http::idempotency::{ReplayStream, StreamName};
 use mandi_http::{ApiResult, Caller, Json, Query, sse};
 use mandi_retrieval::CollectionName;
-use mandi_retrieval::answer::AnswerRequest;
+use mandi_retrieval::answer::{AnswerRequest, CallLog, RewriteMode};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use utoipa::ToSchema;
@@ -167,9 +167,10 @@ pub(crate) async fn send(
         k: PASSAGES,
         filter: None,
         rerank: false,
-        rewrite: true,
+        rewrite: RewriteMode::Model,
         language,
-        assistant: Some(conversation.assistant_type.name().to_owned()),
+        instructions: conversation.assistant_type.instructions().to_owned(),
+        calls: CallLog::default(),
         model: model.clone(),
         max_tokens: new.max_tokens.unwrap_or(DEFAULT_ANSWER_TOKENS),
     };

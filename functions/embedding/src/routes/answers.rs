@@ -13,7 +13,8 @@ use mandi_core::{Language, Problem, Result};
 use mandi_http::auth::KnowledgeRead;
 use mandi_http::idempotency::{ReplayStream, StreamName};
 use mandi_http::{ApiResult, Caller, Json, sse};
-use mandi_retrieval::answer::{AnswerEvent, AnswerRequest, Answered, Citation, ConfidenceParts, ModelCall};
+use mandi_retrieval::answer::{AnswerDone, AnswerEvent, AnswerRequest, CallLog, Citation, DegradedReason, ModelCall, RewriteMode};
+use mandi_retrieval::confidence::ConfidenceParts;
 use mandi_retrieval::{CollectionName, Filter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -34,8 +35,8 @@ const MAX_COLLECTIONS: usize = 20;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AnswerBody {
-    /// 1 to 4,000 characters.
-    #[schema(max_length = 4_000, example = "When must the buyer pay?")]
+    /// 1 to 2,000 characters.
+    #[schema(max_length = 2_000, example = "When must the buyer pay?")]
     query: String,
     /// Where to look, at most 20 collections; in all of the tenant's when it is empty.
     #[serde(default)]
@@ -72,23 +73,23 @@ pub(crate) struct AnswerResponse {
     degraded: bool,
     /// Why it is degraded.
     #[serde(skip_serializing_if = "Option::is_none")]
-    degraded_reason: Option<String>,
+    degraded_reason: Option<DegradedReason>,
     /// How many chunks the search gave.
     retrieved_chunks: usize,
     /// The questions that were searched for, where they differ from the one asked.
     query_rewrites: Vec<String>,
 }
 
-impl From<Answered> for AnswerResponse {
-    fn from(answered: Answered) -> Self {
+impl AnswerResponse {
+    fn new(answered: AnswerDone, citations: Vec<Citation>) -> Self {
         Self {
             answer: answered.answer,
-            citations: answered.citations,
+            citations,
             confidence: answered.confidence,
             confidence_parts: answered.confidence_parts,
             degraded: answered.degraded,
             degraded_reason: answered.degraded_reason,
-            retrieved_chunks: answered.retrieved_chunks,
+            retrieved_chunks: answered.retrieved_chunks.len(),
             query_rewrites: answered.query_rewrites,
         }
     }
@@ -145,8 +146,9 @@ fn request(state: &EmbeddingState, caller: &Caller<KnowledgeRead>, body: AnswerB
         k: results(body.k, DEFAULT_PASSAGES, MAX_PASSAGES)?,
         filter: body.filter,
         rerank: body.rerank,
-        rewrite: body.rewrite,
-        assistant: None,
+        rewrite: if body.rewrite { RewriteMode::Model } else { RewriteMode::Off },
+        instructions: String::new(),
+        calls: CallLog::default(),
         model: state.providers.for_tenant(&caller.tenant),
         max_tokens: ANSWER_TOKENS,
     })
@@ -162,17 +164,19 @@ fn follow(state: &EmbeddingState, id: StreamId) -> Response {
 async fn whole(state: &EmbeddingState, caller: &Caller<KnowledgeRead>, request: AnswerRequest) -> Result<AnswerResponse> {
     let language = request.language;
     let mut events = state.engine.answer(request);
+    let mut citations = Vec::new();
     while let Some(event) = events.next().await {
         match event {
             AnswerEvent::Done(answered) => {
                 meter(state, caller, &answered.calls, language).await?;
-                return Ok((*answered).into());
+                return Ok(AnswerResponse::new(*answered, citations));
             }
             AnswerEvent::Failed { problem, calls } => {
                 meter(state, caller, &calls, language).await?;
                 return Err(problem);
             }
-            AnswerEvent::Token(_) | AnswerEvent::Citation(_) => {}
+            AnswerEvent::Citation(citation) => citations.push(citation),
+            AnswerEvent::Token { .. } => {}
         }
     }
     Err(Problem::internal("the answer engine ended without an end"))

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use mandi_core::{Problem, Result};
 use mandi_http::auth::KnowledgeRead;
 use mandi_http::{ApiResult, Caller, Json};
-use mandi_retrieval::{Filter, Passage, SearchMode, SearchRequest};
+use mandi_retrieval::{Filter, Passage, SearchMode, SearchRequest, hybrid};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,14 +15,14 @@ use crate::state::EmbeddingState;
 const MAX_RESULTS: usize = 100;
 const DEFAULT_RESULTS: usize = 10;
 /// The longest query, in characters.
-const MAX_QUERY_CHARACTERS: usize = 4_000;
+const MAX_QUERY_CHARACTERS: usize = hybrid::MAX_QUERY_CHARACTERS;
 
 /// What to look for.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SearchBody {
-    /// 1 to 4,000 characters.
-    #[schema(max_length = 4_000, example = "payment days")]
+    /// 1 to 2,000 characters.
+    #[schema(max_length = 2_000, example = "payment days")]
     query: String,
     /// How many results.
     #[schema(minimum = 1, maximum = 100, default = 10)]

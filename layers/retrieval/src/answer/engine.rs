@@ -15,7 +15,7 @@ use super::generate::{Step, VerifiedStream};
 use super::shown::Shown;
 use crate::characters::is_mostly_not_latin;
 use crate::citations::VerifiedCitation;
-use crate::extractive::{self, Pick};
+use crate::extractive::{self, Pick, Reading};
 use crate::passage::{Passage, SearchMode, SearchRequest};
 use crate::ports::Search;
 use crate::{prompts, rewrite};
@@ -92,8 +92,8 @@ impl AnswerEngine {
             let mut shown = Shown::default();
             let mut first_token_ms = None;
             let mut ending = Ending { finish: Finish::Stop, degraded: None, usage: None };
-            let relevant: Vec<Passage> =
-                extractive::relevant(&question, &found).into_iter().map(|place| found[place].clone()).collect();
+            let places = Reading::of(&question, &found).relevant();
+            let relevant: Vec<Passage> = places.iter().map(|place| found[*place].clone()).collect();
             if relevant.is_empty() {
                 ending.finish = Finish::NotEnoughData;
             } else {
@@ -134,20 +134,21 @@ impl AnswerEngine {
                 }
             }
             if ending.degraded.is_some() {
-                let picks = engine.extract(&question, &relevant).await;
+                let picks = engine.extract(&question, &found).await;
                 if picks.is_empty() && shown.is_empty() {
                     ending.finish = Finish::NotEnoughData;
                     ending.degraded = None;
                 } else {
                     ending.finish = Finish::Stop;
                 }
-                for pick in picks.into_iter().filter(|pick| pick.sentence.chars().any(char::is_alphanumeric)) {
-                    if shown.has_quoted(pick.passage, &pick.sentence) {
+                for pick in picks {
+                    let Some(passage) = places.iter().position(|place| *place == pick.passage) else { continue };
+                    if shown.has_quoted(passage, &pick.sentence) {
                         continue;
                     }
                     first_token_ms.get_or_insert_with(|| engine.since(asked_at));
                     let citation =
-                        VerifiedCitation { passage: pick.passage, quote: pick.sentence.clone(), bytes: pick.bytes.clone() };
+                        VerifiedCitation { passage, quote: pick.sentence.clone(), bytes: pick.bytes.clone() };
                     for event in shown.sentence(&one_line(&pick.sentence), &[citation], pick.coverage, &relevant) {
                         yield event;
                     }
@@ -279,18 +280,19 @@ impl AnswerEngine {
     }
 
     /// The sentences of the sources that answer best, by the cross-encoder too where it knows the language.
-    async fn extract(&self, question: &str, relevant: &[Passage]) -> Vec<Pick> {
-        let mut candidates = extractive::candidates(question, relevant);
+    async fn extract(&self, question: &str, found: &[Passage]) -> Vec<Pick> {
+        let reading = Reading::of(question, found);
+        let mut candidates = reading.candidates();
         if let Some(reranker) = self.reranker.as_deref().filter(|_| !is_mostly_not_latin(question)) {
             let first = candidates.iter().take(SENTENCES_TO_RERANK);
             let texts: Vec<String> =
-                first.map(|candidate| relevant[candidate.passage].text[candidate.bytes.clone()].to_owned()).collect();
+                first.map(|candidate| found[candidate.passage].text[candidate.bytes.clone()].to_owned()).collect();
             match reranker.scores(question, &texts).await {
                 Ok(scores) => candidates = extractive::with_sentence_scores(candidates, &scores),
                 Err(error) => tracing::warn!(%error, "the cross-encoder failed; sentences are chosen by words"),
             }
         }
-        extractive::pick(&candidates, question, relevant)
+        reading.pick(&candidates)
     }
 }
 

@@ -36,7 +36,7 @@ pub struct AnswerRequest {
     pub question: String,
     /// The conversation before it, oldest first.
     pub history: Vec<Turn>,
-    /// Where to look, at least one collection.
+    /// Where to look; empty: in all collections of the tenant.
     pub collections: Vec<CollectionName>,
     /// How many passages to look at, 1 to 100.
     pub k: usize,
@@ -59,6 +59,23 @@ pub struct AnswerRequest {
     pub calls: CallLog,
 }
 
+/// A quote that was found verbatim in its source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Citation {
+    /// Its number in the answer, from 1, in order of appearance: the text refers to it as `[1]`.
+    pub n: usize,
+    /// The collection of the document.
+    pub collection: CollectionName,
+    /// The document.
+    pub document: DocumentKey,
+    /// The chunk's number in the document, from 0.
+    pub chunk: u32,
+    /// The source's own words.
+    pub quote: String,
+    /// The passage's score in the search.
+    pub score: f32,
+}
+
 /// What happens on the way to an answer. `Done` or `Failed` comes last, and exactly one of them.
 #[derive(Debug)]
 pub enum AnswerEvent {
@@ -68,20 +85,7 @@ pub enum AnswerEvent {
         text: String,
     },
     /// A verified citation: `[n]` in the text of the tokens before it.
-    Citation {
-        /// Its number in the answer, from 1, in order of appearance.
-        n: usize,
-        /// The collection of the document.
-        collection: CollectionName,
-        /// The document.
-        document: DocumentKey,
-        /// The chunk's number in the document.
-        chunk: u32,
-        /// The source's own words.
-        quote: String,
-        /// The passage's score in the search.
-        score: f32,
-    },
+    Citation(Citation),
     /// The answer is complete.
     Done(Box<AnswerDone>),
     /// There is no answer, or what there is of it is not complete.

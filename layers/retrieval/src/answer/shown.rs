@@ -4,7 +4,7 @@ use crate::citations::VerifiedCitation;
 use crate::confidence::ConfidenceParts;
 use crate::passage::{Passage, Scores};
 
-use super::events::AnswerEvent;
+use super::events::{AnswerEvent, Citation};
 
 /// The answer as it grows. Each sentence that is added gives the events to send.
 #[derive(Debug, Default)]
@@ -49,14 +49,14 @@ impl Shown {
                 self.citations.push(key);
                 let passage = &passages[citation.passage];
                 self.cited.push(passage.scores);
-                new.push(AnswerEvent::Citation {
+                new.push(AnswerEvent::Citation(Citation {
                     n,
                     collection: passage.collection.clone(),
                     document: passage.document.clone(),
                     chunk: passage.chunk,
                     quote: citation.quote.clone(),
                     score: passage.score,
-                });
+                }));
             }
         }
         self.supports.push(support);

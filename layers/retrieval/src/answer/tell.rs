@@ -1,16 +1,15 @@
 //! Tells an answer into a stored stream, event by event, for whoever reads it now or later.
 
 use futures::StreamExt;
-use futures::stream::BoxStream;
 use mandi_core::metering::Meter;
-use mandi_core::ports::{FinishReason, TokenUsage};
+use mandi_core::ports::TokenUsage;
 use mandi_core::streams::Writer;
 use mandi_core::{Problem, ProblemKind, Result};
 use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::types::{AnswerEvent, Answered, Citation, ModelCall};
+use super::{AnswerDone, AnswerEvent, AnswerStream, Citation, DegradedReason, Finish, ModelCall};
 
 /// What was told.
 #[derive(Debug)]
@@ -27,7 +26,7 @@ pub struct Told {
 #[derive(Debug)]
 pub enum End {
     /// It is whole.
-    Done(Box<Answered>),
+    Done(Box<AnswerDone>),
     /// It is not.
     Failed {
         /// Why.
@@ -44,7 +43,7 @@ pub enum End {
 /// # Errors
 /// The stream's lease was lost, or the store fails.
 pub async fn tell(
-    mut events: BoxStream<'static, AnswerEvent>,
+    mut events: AnswerStream,
     writer: &mut Writer,
     meter: &Meter,
     cancelled: &CancellationToken,
@@ -61,7 +60,7 @@ pub async fn tell(
             () = cancelled.cancelled() => return Ok(Told { text, citations, end: End::Cancelled }),
         };
         let end = match event {
-            Some(AnswerEvent::Token(token)) => {
+            Some(AnswerEvent::Token { text: token }) => {
                 writer.add("token", data(&json!({"text": token}))?).await?;
                 text.push_str(&token);
                 continue;
@@ -98,13 +97,13 @@ pub fn cancelled_problem() -> Problem {
 ///
 /// # Errors
 /// It cannot be written as JSON.
-pub fn done_data(message_id: &str, answered: &Answered) -> Result<String> {
+pub fn done_data(message_id: &str, answered: &AnswerDone) -> Result<String> {
     data(&Done {
         message_id,
         finish_reason: answered.finish_reason,
         confidence: answered.confidence,
         degraded: answered.degraded,
-        degraded_reason: answered.degraded_reason.as_deref(),
+        degraded_reason: answered.degraded_reason,
     })
 }
 
@@ -155,9 +154,9 @@ struct Usage<'a> {
 #[derive(Serialize)]
 struct Done<'a> {
     message_id: &'a str,
-    finish_reason: FinishReason,
+    finish_reason: Finish,
     confidence: f32,
     degraded: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    degraded_reason: Option<&'a str>,
+    degraded_reason: Option<DegradedReason>,
 }

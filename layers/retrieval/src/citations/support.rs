@@ -42,7 +42,10 @@ pub fn support(sentence: &str, evidence: &str) -> Support {
 }
 
 fn support_of_terms(sentence: &[String], evidence: &[String]) -> Support {
-    let content: Vec<&String> = sentence.iter().filter(|term| !is_negation(term)).collect();
+    // Numbers are compared as facts, whatever their format.
+    let has_digit = |term: &str| term.bytes().any(|byte| byte.is_ascii_digit());
+    let content: Vec<&String> = sentence.iter().filter(|term| !is_negation(term) && !has_digit(term)).collect();
+    let only_numbers = content.is_empty() && sentence.iter().any(|term| has_digit(term));
     let places: Vec<usize> =
         content.iter().filter_map(|term| evidence.iter().position(|other| alike(term, other))).collect();
     // Negations count near the words that both have: not those of another clause.
@@ -51,9 +54,10 @@ fn support_of_terms(sentence: &[String], evidence: &[String]) -> Support {
         _ => evidence,
     };
     let negated = |terms: &[String]| terms.iter().any(|term| is_negation(term));
+    let share_of_content = |part: usize| if only_numbers { 1.0 } else { share(part, content.len()) };
     Support {
-        coverage: share(places.len(), content.len()),
-        order: share(common_subsequence(&content, evidence), content.len()),
+        coverage: share_of_content(places.len()),
+        order: share_of_content(common_subsequence(&content, evidence)),
         negation_differs: negated(sentence) != negated(window),
     }
 }

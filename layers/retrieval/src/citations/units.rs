@@ -34,7 +34,7 @@ impl Unit {
         let names = |start: &&str| {
             word.strip_prefix(*start).is_some_and(|ending| !start.is_ascii() || matches!(ending, "" | "s"))
         };
-        WORDS.iter().find(|(_, starts)| starts.iter().any(|start| names(start))).map(|(unit, _)| *unit)
+        WORDS.iter().find(|(_, starts)| starts.iter().any(names)).map(|(unit, _)| *unit)
     }
 }
 

@@ -188,7 +188,7 @@ mod tests {
     fn a_row_of_an_html_table_is_a_line_and_an_item_of_a_list_begins_with_a_hyphen() {
         let table = "<table><tr><th>Grade</th><th>Moisture</th></tr><tr><td>A</td><td>12 %</td></tr></table>";
         assert_eq!(html(table), "Grade Moisture\nA 12 %");
-        assert_eq!(html("<ul><li>one</li><li>two</li></ul><ol><li>three</li></ol>"), "- one\n- two\n\n1. three");
+        assert_eq!(html("<ul><li>one</li><li>two</li></ul><ol><li>three</li></ol>"), "- one\n- two\n1. three");
     }
 
     #[test]

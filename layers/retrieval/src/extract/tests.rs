@@ -33,16 +33,62 @@ fn invoice() -> Value {
 fn least() -> Vec<(&'static str, Value, Vec<&'static str>)> {
     let quantity = json!({"value": 120.5, "unit": "quintal"});
     vec![
-        ("invoice", invoice(), vec!["Invoice INV-42", "21 November 2026", "40 bag at INR 6,100.00 per bag", "INR 2,56,200.00", "Buyer: Sharma Traders, 12 Market Road, Pune"]),
-        ("sales_order", json!({"number": "SO-1", "date": "2026-11-21", "customer": {"name": "Rao"}, "currency": "USD", "lines": [{"item": "Rice", "quantity": 2, "unit": "t", "unit_price": 500}]}), vec!["Sales order SO-1", "Customer: Rao", "USD 1,000.00"]),
-        ("inventory_item", json!({"code": "R-1", "name": "Rice", "quantity": quantity, "warehouse": "Karnal", "grade": "A", "moisture_percent": 12.5}), vec!["R-1", "120.5 quintal", "Warehouse: Karnal", "Grade: A", "12.5 %"]),
-        ("customer", json!({"name": "Rao", "credit_limit": {"amount": 500000, "currency": "INR"}, "contacts": [{"name": "Asha", "role": "buyer"}]}), vec!["Customer Rao", "INR 5,00,000.00", "Contact: Asha, buyer"]),
-        ("contract", json!({"number": "SHK6-170", "date": "2026-11-21", "seller": {"name": "Patil"}, "buyer": {"name": "Rao"}, "commodity": "Rice", "clauses": [{"heading": "4. Payment", "text": "Within 30 days."}]}), vec!["Contract SHK6-170: Rice", "Seller: Patil", "4. Payment", "Within 30 days."]),
-        ("availability", json!({"supplier": "Patil", "commodity": "Onion", "quantity": quantity, "location": "Lasalgaon", "available_from": "2026-12-01", "price": {"amount": 1800, "currency": "INR"}}), vec!["Supplier: Patil", "INR 1,800.00 per quintal", "Available from: 1 December 2026"]),
-        ("requirement", json!({"buyer": "Rao", "commodity": "Onion", "quantity": quantity, "location": "Pune", "needed_by": "2026-12-05"}), vec!["Buyer: Rao", "Needed by: 5 December 2026"]),
-        ("jira_issue", json!({"key": "OPS-1", "summary": "Scale", "status": "Open", "comments": [{"author": "Asha", "body": "It reads high.\n\nRegards,\nAsha\n\nOn Monday, Ravi wrote:\n> Why?"}]}), vec!["OPS-1: Scale", "Status: Open", "It reads high."]),
-        ("github_pull_request", json!({"repository": "m/w", "number": 7, "title": "Fix", "state": "merged", "author": "asha", "body": "Reads **grams**."}), vec!["m/w#7: Fix", "Author: asha", "Reads grams."]),
-        ("commit", json!({"sha": "cacb09a", "author": "Asha", "date": "2026-11-21T09:30:00Z", "message": "Fix the scale\n\nIt read high.", "files": ["a.rs"]}), vec!["Fix the scale", "Commit: cacb09a", "It read high.", "Date: 2026-11-21"]),
+        (
+            "invoice",
+            invoice(),
+            vec![
+                "Invoice INV-42",
+                "21 November 2026",
+                "40 bag at INR 6,100.00 per bag",
+                "INR 2,56,200.00",
+                "Buyer: Sharma Traders, 12 Market Road, Pune",
+            ],
+        ),
+        (
+            "sales_order",
+            json!({"number": "SO-1", "date": "2026-11-21", "customer": {"name": "Rao"}, "currency": "USD", "lines": [{"item": "Rice", "quantity": 2, "unit": "t", "unit_price": 500}]}),
+            vec!["Sales order SO-1", "Customer: Rao", "USD 1,000.00"],
+        ),
+        (
+            "inventory_item",
+            json!({"code": "R-1", "name": "Rice", "quantity": quantity, "warehouse": "Karnal", "grade": "A", "moisture_percent": 12.5}),
+            vec!["R-1", "120.5 quintal", "Warehouse: Karnal", "Grade: A", "12.5 %"],
+        ),
+        (
+            "customer",
+            json!({"name": "Rao", "credit_limit": {"amount": 500000, "currency": "INR"}, "contacts": [{"name": "Asha", "role": "buyer"}]}),
+            vec!["Customer Rao", "INR 5,00,000.00", "Contact: Asha, buyer"],
+        ),
+        (
+            "contract",
+            json!({"number": "SHK6-170", "date": "2026-11-21", "seller": {"name": "Patil"}, "buyer": {"name": "Rao"}, "commodity": "Rice", "clauses": [{"heading": "4. Payment", "text": "Within 30 days."}]}),
+            vec!["Contract SHK6-170: Rice", "Seller: Patil", "4. Payment", "Within 30 days."],
+        ),
+        (
+            "availability",
+            json!({"supplier": "Patil", "commodity": "Onion", "quantity": quantity, "location": "Lasalgaon", "available_from": "2026-12-01", "price": {"amount": 1800, "currency": "INR"}}),
+            vec!["Supplier: Patil", "INR 1,800.00 per quintal", "Available from: 1 December 2026"],
+        ),
+        (
+            "requirement",
+            json!({"buyer": "Rao", "commodity": "Onion", "quantity": quantity, "location": "Pune", "needed_by": "2026-12-05"}),
+            vec!["Buyer: Rao", "Needed by: 5 December 2026"],
+        ),
+        (
+            "jira_issue",
+            json!({"key": "OPS-1", "summary": "Scale", "status": "Open", "comments": [{"author": "Asha", "body": "It reads high.\n\nRegards,\nAsha\n\nOn Monday, Ravi wrote:\n> Why?"}]}),
+            vec!["OPS-1: Scale", "Status: Open", "It reads high."],
+        ),
+        (
+            "github_pull_request",
+            json!({"repository": "m/w", "number": 7, "title": "Fix", "state": "merged", "author": "asha", "body": "Reads **grams**."}),
+            vec!["m/w#7: Fix", "Author: asha", "Reads grams."],
+        ),
+        (
+            "commit",
+            json!({"sha": "cacb09a", "author": "Asha", "date": "2026-11-21T09:30:00Z", "message": "Fix the scale\n\nIt read high.", "files": ["a.rs"]}),
+            vec!["Fix the scale", "Commit: cacb09a", "It read high.", "Date: 2026-11-21"],
+        ),
         ("markdown", json!({"content": "# Title\n\n**Text**"}), vec!["Title", "Text"]),
         ("html", json!({"content": "<p>Pay <b>now</b></p>"}), vec!["Pay now"]),
         ("text", json!({"content": "Pay now"}), vec!["Pay now"]),
@@ -84,11 +130,10 @@ fn a_wrong_value_is_named_down_to_the_line() {
     bad["lines"][0]["quantity"] = json!(-1);
     bad["currency"] = json!("rupees");
     bad["due_date"] = json!("2026-11-01");
-    assert_eq!(pointers("invoice", &bad), [
-        "/documents/3/fields/currency",
-        "/documents/3/fields/lines/0/quantity",
-        "/documents/3/fields/due_date"
-    ]);
+    assert_eq!(
+        pointers("invoice", &bad),
+        ["/documents/3/fields/currency", "/documents/3/fields/lines/0/quantity", "/documents/3/fields/due_date"]
+    );
     bad["lines"][0]["quantity"] = json!("many");
     assert_eq!(pointers("invoice", &bad), ["/documents/3/fields/lines/0/quantity"]);
     bad["lines"][0] = json!({"description": "x", "unit": "kg", "unit_price": 1});
@@ -151,7 +196,13 @@ fn content_of_a_known_type_is_prose() {
 
 #[test]
 fn a_text_without_letters_or_digits_is_unprocessable_with_the_reason() {
-    for (entity_type, content) in [("text", ""), ("text", " \n\t "), ("html", "<p></p><script>x()</script>"), ("markdown", "---\n"), ("text", "— … ।")] {
+    for (entity_type, content) in [
+        ("text", ""),
+        ("text", " \n\t "),
+        ("html", "<p></p><script>x()</script>"),
+        ("markdown", "---\n"),
+        ("text", "— … ।"),
+    ] {
         let problem = extract(entity_type, &Source::Content(content.to_owned()), "").unwrap_err();
         assert_eq!(problem.kind, ProblemKind::Unprocessable, "{content:?}");
         assert!(problem.detail.contains("no text"));

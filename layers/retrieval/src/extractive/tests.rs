@@ -59,7 +59,8 @@ fn the_sentence_that_answers_comes_first() {
 #[test]
 fn each_sentence_is_verbatim_from_its_passage_and_there_are_at_most_three() {
     let corpus = corpus();
-    for question in ["When must the buyer pay interest on the price of basmati rice?", "भुगतान और ब्याज कब?"] {
+    for question in ["When must the buyer pay interest on the price of basmati rice?", "भुगतान और ब्याज कब?"]
+    {
         let picks = extract_answer(question, &corpus);
         assert!((1..=3).contains(&picks.len()), "{question}: {picks:?}");
         for pick in picks {
@@ -81,28 +82,34 @@ fn what_the_documents_do_not_hold_has_no_answer() {
     }
 }
 
+fn relevant(question: &str, passage: &Passage) -> Vec<usize> {
+    Reading::of(question, std::slice::from_ref(passage)).relevant()
+}
+
 #[test]
 fn a_passage_that_the_models_find_relevant_needs_no_common_words() {
     let mut found = passage("Terms", "Settlement takes place a month after shipment.");
-    assert!(relevant("When do I get my money?", &[found.clone()]).is_empty());
+    assert!(relevant("When do I get my money?", &found).is_empty());
     found.scores.rerank = Some(0.8);
-    assert_eq!(relevant("When do I get my money?", &[found]), [0]);
+    assert_eq!(relevant("When do I get my money?", &found), [0]);
 }
 
 #[test]
 fn a_passage_that_the_cross_encoder_doubts_needs_nearly_all_words() {
     let mut found = passage("Terms", "The buyer and the seller meet in Pune.");
     found.scores.rerank = Some(0.001);
-    assert!(relevant("When must the buyer pay the seller?", &[found]).is_empty());
+    assert!(relevant("When must the buyer pay the seller?", &found).is_empty());
 }
 
 #[test]
 fn scores_of_sentences_by_a_cross_encoder_count_for_half() {
     let corpus = corpus();
     let question = "When must the buyer pay under contract SHK6-170?";
-    let ranked = candidates(question, &corpus);
-    let scores: Vec<f32> =
-        ranked.iter().map(|one| if corpus[one.passage].text[one.bytes.clone()].contains("15 December") { 1.0 } else { 0.0 }).collect();
+    let ranked = Reading::of(question, &corpus).candidates();
+    let scores: Vec<f32> = ranked
+        .iter()
+        .map(|one| if corpus[one.passage].text[one.bytes.clone()].contains("15 December") { 1.0 } else { 0.0 })
+        .collect();
     let again = with_sentence_scores(ranked, &scores);
     assert!(corpus[again[0].passage].text[again[0].bytes.clone()].contains("15 December"));
 }

@@ -54,7 +54,11 @@ const VERBATIM: &[Case] = &[
     (1, "\"within thirty (30) days\"", "its own quotation marks"),
     (1, "within thirty (30) days.", "a full stop of the sentence around it"),
     (1, "…on or before 15 December 2026…", "marks of omission at its ends"),
-    (1, "The Buyer shall pay the full price of INR 12,50,000.00 within thirty (30) days of the date of the bill of lading, by telegraphic transfer.", "a long quote"),
+    (
+        1,
+        "The Buyer shall pay the full price of INR 12,50,000.00 within thirty (30) days of the date of the bill of lading, by telegraphic transfer.",
+        "a long quote",
+    ),
     (2, "Payment due date: 21 December 2026", "a labelled line"),
     (2, "Total amount: INR 2,56,200.00", "a labelled amount"),
     (2, "Buyer: Sharma Traders Pvt Ltd", "a party"),
@@ -79,7 +83,11 @@ const VERBATIM: &[Case] = &[
 
 /// These do not stand in the passage they cite: they must always be removed.
 const FABRICATED: &[Case] = &[
-    (1, "The Buyer shall pay the full price of INR 12,50,000.00 within sixty (60) days", "changed number, in words too"),
+    (
+        1,
+        "The Buyer shall pay the full price of INR 12,50,000.00 within sixty (60) days",
+        "changed number, in words too",
+    ),
     (1, "within thirty (31) days of the date", "changed number"),
     (1, "the full price of INR 12,60,000.00", "changed amount"),
     (1, "the full price of INR 1,250,000.00", "regrouped amount: not the source's words"),
