@@ -1,6 +1,6 @@
 //! The crates depend on each other in one direction, as `ARCHITECTURE.md` draws it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mandi_contracts::output;
 use serde_json::Value;
@@ -122,4 +122,24 @@ fn given_the_chat_function_when_all_that_it_links_is_listed_then_neither_lancedb
     for crate_name in ["lancedb ", "mandi-index ", "mandi-inference "] {
         assert!(!tree.lines().any(|line| line.starts_with(crate_name)), "chat links {crate_name}");
     }
+}
+
+/// The packages of a tree with their features, without our own.
+fn packages(arguments: &[&str]) -> BTreeSet<String> {
+    let rest = ["--prefix", "none", "--format", "{p} [{f}]", "--offline"];
+    let tree = output(env!("CARGO"), &[&["tree"], arguments, &rest].concat());
+    let lines = tree.lines().map(|line| line.replace(" (*)", "").replace(" (proc-macro)", ""));
+    lines.filter(|line| !line.starts_with("mandi") && !line.is_empty()).collect()
+}
+
+#[test]
+fn given_a_build_of_the_runner_when_all_else_is_built_then_no_dependency_is_built_again() {
+    let runner = packages(&["-p", "mandi", "-e", "normal,build"]);
+    let workspace = packages(&["--workspace", "-e", "normal,build,dev"]);
+    let again: Vec<_> = runner.difference(&workspace).collect();
+    assert!(
+        again.is_empty(),
+        "the runner needs these with other features than the workspace; name the features in the workspace's manifest: \
+         {again:#?}"
+    );
 }
