@@ -3,8 +3,9 @@
 //! Each sentence of the passages is scored by how much of the question it covers. A term weighs the more the fewer
 //! of the candidate passages have it, so that what the question shares with every passage counts half, and a
 //! term that no passage has counts most, against all of them. The score adds
-//! - the weight of the question's terms that the sentence has (0.6), and that its passage and title have (0.2),
-//! - how well the passage fits the question as a whole: the cross-encoder's probability, or cosine (0.2),
+//! - 0.8 times the covered share of the question's weight, where a term counts whole in the sentence itself, 0.6 in
+//!   the sentence before it (which often names what "it" is), 0.3 elsewhere in the passage or its title,
+//! - 0.2 times how well the passage fits the question as a whole: the cross-encoder's probability, or cosine,
 //! - 0.15 when the sentence has the kind of thing asked for (a time for "when"), less 0.15 when it does not.
 //!
 //! Scores of a cross-encoder for single sentences, if the caller has them, take half of the weight.
@@ -50,10 +51,12 @@ pub struct Candidate {
     pub bytes: Range<usize>,
     /// How well it answers, higher is better.
     pub score: f32,
-    /// The share of the question's weight that the sentence covers, 0 to 1.
+    /// The share of the question's weight that the sentence covers in its context, 0 to 1.
     pub coverage: f32,
-    /// Which of the question's terms it covers.
+    /// Which of the question's terms it covers itself.
     covered: Vec<usize>,
+    /// Which of them the sentence before it and the title cover.
+    named_before: Vec<usize>,
 }
 
 /// A question's terms with their weights.
@@ -161,6 +164,15 @@ impl<'a> Reading<'a> {
         }
     }
 
+    fn coverage_in_context(&self, sentence: &[usize], before: &[usize], passage: &[usize]) -> f32 {
+        let without = |places: &[usize], taken: &[&[usize]]| -> Vec<usize> {
+            places.iter().copied().filter(|place| !taken.iter().any(|taken| taken.contains(place))).collect()
+        };
+        let near = without(before, &[sentence]);
+        let far = without(passage, &[sentence, before]);
+        self.weights.share(sentence) + 0.6 * self.weights.share(&near) + 0.3 * self.weights.share(&far)
+    }
+
     /// The sentences of the relevant passages, best first.
     #[must_use]
     pub fn candidates(&self) -> Vec<Candidate> {
@@ -168,21 +180,25 @@ impl<'a> Reading<'a> {
         let mut found: Vec<Candidate> = Vec::new();
         for place in self.relevant() {
             let passage = &self.passages[place];
-            let of_passage = self.coverage(place);
+            let in_passage = self.weights.covered(&self.terms[place]);
+            let in_title = self.weights.covered(&terms(passage.title.as_deref().unwrap_or_default()));
+            let mut before: Vec<usize> = Vec::new();
             for bytes in sentences(&passage.text) {
                 let sentence = &passage.text[bytes.clone()];
+                let covered = self.weights.covered(&terms(sentence));
+                let previous = std::mem::replace(&mut before, covered.clone());
                 if !is_statement(sentence, passage.title.as_deref()) {
                     continue;
                 }
-                let covered = self.weights.covered(&terms(sentence));
-                let coverage = self.weights.share(&covered);
+                let coverage = self.coverage_in_context(&covered, &previous, &in_passage);
                 let cue = match asked.is_answered_by(sentence) {
                     Some(true) => 0.15,
                     Some(false) => -0.15,
                     None => 0.0,
                 };
-                let score = 0.6 * coverage + 0.2 * of_passage + 0.2 * fit(passage, self.foreign) + cue;
-                found.push(Candidate { passage: place, bytes, score, coverage, covered });
+                let score = 0.8 * coverage + 0.2 * fit(passage, self.foreign) + cue;
+                let named_before = [previous, in_title.clone()].concat();
+                found.push(Candidate { passage: place, bytes, score, coverage, covered, named_before });
             }
         }
         sort(&mut found);
@@ -202,6 +218,7 @@ impl<'a> Reading<'a> {
             let words = terms(&self.passages[candidate.passage].text[candidate.bytes.clone()]);
             if (chosen.is_empty() || adds) && said.insert(words) {
                 covered.extend(new);
+                covered.extend(&candidate.named_before);
                 chosen.push(candidate);
             }
             if chosen.len() == MAX_SENTENCES {
@@ -248,14 +265,26 @@ pub struct Pick {
     pub bytes: Range<usize>,
     /// The sentence, verbatim.
     pub sentence: String,
-    /// The share of the question's weight that it covers, 0 to 1.
+    /// The share of the question's weight that it covers in its context, 0 to 1.
     pub coverage: f32,
 }
 
 fn picked(candidate: &Candidate, passages: &[Passage]) -> Pick {
     let text = &passages[candidate.passage].text;
-    let bytes = shortened(text, candidate.bytes.clone());
+    let bytes = shortened(text, without_list_number(text, candidate.bytes.clone()));
     Pick { passage: candidate.passage, sentence: text[bytes.clone()].to_owned(), bytes, coverage: candidate.coverage }
+}
+
+/// A clause's number (`5.2`, `2.`, `(3)`) before a sentence is not part of what it says.
+fn without_list_number(text: &str, bytes: Range<usize>) -> Range<usize> {
+    let sentence = &text[bytes.clone()];
+    let Some((marker, rest)) = sentence.split_once(' ') else { return bytes };
+    let digits = |character: char| character.is_numeric() || matches!(character, '.' | '(' | ')');
+    let closed = marker.ends_with(['.', ')']);
+    let begins_sentence =
+        rest.chars().next().is_some_and(|first| first.is_uppercase() || (closed && first.is_alphabetic()));
+    let is_marker = marker.chars().all(digits) && (closed || marker.contains('.')) && begins_sentence;
+    if is_marker { bytes.start + marker.len() + 1..bytes.end } else { bytes }
 }
 
 /// A sentence that is too long to show ends at a word.

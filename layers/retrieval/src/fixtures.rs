@@ -1,14 +1,19 @@
 //! What tests of several modules share: passages, and models that say what the test says.
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
 
+pub(crate) mod memory;
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
 use futures::StreamExt;
 use mandi_core::identity::{Authenticator, Grant, LocalSecret, Principal, TokenIssuer, Trust};
-use mandi_core::ports::{Delta, Generation, GenerationStream, LanguageModel, ModelError, ModelRef, Reranker};
+use mandi_core::ports::{
+    Delta, Generation, GenerationStream, LanguageModel, ModelError, ModelRef, Reranker, TokenSpans,
+};
 use mandi_core::{Clock, SystemClock};
+use unicode_segmentation::UnicodeSegmentation;
 
 use crate::filter::Metadata;
 use crate::passage::{CollectionName, DocumentKey, Passage, Scores};
@@ -94,5 +99,21 @@ impl Reranker for WordReranker {
 
     async fn scores(&self, _query: &str, passages: &[String]) -> Result<Vec<f32>, ModelError> {
         Ok(passages.iter().map(|passage| if passage.contains(self.0) { 0.9 } else { 0.1 }).collect())
+    }
+}
+
+/// Tokens as a word-piece tokeniser makes them, about: words in pieces of up to six characters.
+#[derive(Debug)]
+pub(crate) struct SixCharacterPieces;
+
+impl TokenSpans for SixCharacterPieces {
+    fn token_spans(&self, text: &str) -> Vec<std::ops::Range<usize>> {
+        let mut spans = Vec::new();
+        for (start, word) in text.unicode_word_indices() {
+            let mut places: Vec<usize> = word.char_indices().map(|(place, _)| start + place).step_by(6).collect();
+            places.push(start + word.len());
+            spans.extend(places.windows(2).map(|pair| pair[0]..pair[1]));
+        }
+        spans
     }
 }

@@ -10,6 +10,8 @@ pub mod chunk;
 pub mod citations;
 pub mod confidence;
 pub mod dedupe;
+#[cfg(test)]
+mod demo_tests;
 pub mod extract;
 pub mod extractive;
 pub mod filter;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::characters::is_mostly_not_latin;
 use crate::citations::{Facts, Unit};
 use crate::terms::terms;
 
@@ -232,7 +233,9 @@ impl Asked {
             }
             Self::HowMuch => Some(!Facts::of(sentence).numbers.is_empty()),
             Self::Who => Some(has_name(sentence) || has_word(sentence, PARTY_WORDS)),
-            Self::Where | Self::Other => None,
+            // A place has a name; scripts without capitals do not show it.
+            Self::Where => (!is_mostly_not_latin(sentence)).then(|| has_name(sentence)),
+            Self::Other => None,
         }
     }
 }
@@ -369,6 +372,7 @@ mod tests {
         assert_eq!(Asked::When.is_answered_by("The price is fixed"), Some(false));
         assert_eq!(Asked::HowMuch.is_answered_by("INR 500"), Some(true));
         assert_eq!(Asked::Who.is_answered_by("the buyer insures it"), Some(true));
+        assert_eq!(Asked::Where.is_answered_by("the seat is London"), Some(true));
         assert_eq!(Asked::Other.is_answered_by("x"), None);
     }
 

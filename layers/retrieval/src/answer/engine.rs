@@ -203,7 +203,7 @@ impl AnswerEngine {
     async fn retrieve(&self, request: &AnswerRequest, question: &str) -> Result<Vec<Passage>> {
         let search = SearchRequest {
             collections: request.collections.clone(),
-            query: question.to_owned(),
+            query: question.chars().take(crate::hybrid::MAX_QUERY_CHARACTERS).collect(),
             k: request.k,
             mode: SearchMode::Hybrid,
             filter: request.filter.clone(),

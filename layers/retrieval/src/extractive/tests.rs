@@ -113,3 +113,15 @@ fn scores_of_sentences_by_a_cross_encoder_count_for_half() {
     let again = with_sentence_scores(ranked, &scores);
     assert!(corpus[again[0].passage].text[again[0].bytes.clone()].contains("15 December"));
 }
+
+#[test]
+fn the_number_of_a_clause_is_left_out_and_a_quantity_is_not() {
+    for (text, shown) in [
+        ("5.2 The Buyer shall pay in Pune.", "The Buyer shall pay in Pune."),
+        ("2. खरीदार पुणे में भुगतान करेगा।", "खरीदार पुणे में भुगतान करेगा।"),
+        ("2.5 tonnes the Buyer shall pay for.", "2.5 tonnes the Buyer shall pay for."),
+    ] {
+        let bytes = without_list_number(text, 0..text.len());
+        assert_eq!(&text[bytes], shown);
+    }
+}

@@ -1,12 +1,10 @@
 #![expect(clippy::unwrap_used, reason = "tests state what must hold")]
 
-mod memory;
-
 use mandi_core::ports::{Embedding, EmbeddingModel, ModelError, ModelRef};
 
-use self::memory::MemoryIndex;
 use super::*;
 use crate::filter::{Filter, Metadata, Scalar};
+use crate::fixtures::memory::MemoryIndex;
 use crate::fixtures::{WordReranker, caller};
 use crate::passage::Chunk;
 
@@ -207,7 +205,7 @@ async fn bad_requests_name_the_field() {
 #[tokio::test]
 async fn no_collection_named_stands_for_all() {
     let all = SearchRequest { collections: Vec::new(), ..request("pay grade", SearchMode::Keyword) };
-    let found = search().search(&caller(), all).await.unwrap();
+    let found = search().search(&caller().await, all).await.unwrap();
     let collections: HashSet<&str> = found.iter().map(|passage| passage.collection.as_str()).collect();
     assert_eq!(collections, HashSet::from(["contracts", "rules"]));
 }
