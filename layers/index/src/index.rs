@@ -13,6 +13,7 @@ use mandi_retrieval::{DocumentKey, Filter};
 
 use crate::open_table::{OpenTable, Tables};
 use crate::options::IndexOptions;
+use crate::problem::guarded;
 use crate::schema::Layout;
 use crate::upkeep::{self, Upkeep};
 use crate::{search, write};
@@ -42,8 +43,8 @@ impl LanceIndex {
     /// # Errors
     /// `not-found` when there is no such table; else as the storage fails. Nothing is lost by a failure.
     pub async fn maintain(&self, table: &IndexTable) -> Result<Upkeep> {
-        let open = self.tables.open(table).await?;
-        upkeep::look_after(&open, self.tables.options()).await
+        let open = self.open_table(table).await?;
+        guarded(upkeep::look_after(&open, self.tables.options())).await
     }
 
     /// Waits until the upkeep that runs in the background has ended.
@@ -60,23 +61,24 @@ impl LanceIndex {
 
     /// Reads at the newest version. A table that another process has replaced fails in the handle that is
     /// open here; it is then opened anew, once.
-    async fn read<T, R>(&self, table: &IndexTable, read: impl Fn(Table, Layout) -> R + Send) -> Result<T>
+    async fn read<T, R>(&self, table: &IndexTable, read: impl Fn(Table, Layout) -> R + Send + Sync) -> Result<T>
     where
         R: Future<Output = Result<T>> + Send,
     {
-        let first = match self.tables.open(table).await?.snapshot().await {
-            Ok((snapshot, layout)) => read(snapshot, layout).await,
-            Err(problem) => Err(problem),
-        };
-        match first {
+        let open = self.open_table(table).await?;
+        match guarded(read_newest(&open, &read)).await {
             Err(problem) if problem.kind != ProblemKind::InvalidRequest => {
                 tracing::warn!(table = ?table, causes = problem.causes(), "a table is opened anew after an error");
                 self.tables.forget(table);
-                let (snapshot, layout) = self.tables.open(table).await?.snapshot().await?;
-                read(snapshot, layout).await
+                let open = self.open_table(table).await?;
+                guarded(read_newest(&open, &read)).await
             }
             done => done,
         }
+    }
+
+    async fn open_table(&self, table: &IndexTable) -> Result<Arc<OpenTable>> {
+        guarded(self.tables.open(table)).await
     }
 
     /// Counts a commit, and starts the upkeep when it is time and none runs.
@@ -90,7 +92,7 @@ impl LanceIndex {
         if running.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) {
             let (tables, open) = (Arc::clone(&self.tables), Arc::clone(&open));
             *running = Some(tokio::spawn(async move {
-                match upkeep::look_after(&open, tables.options()).await {
+                match guarded(upkeep::look_after(&open, tables.options())).await {
                     Ok(done) => tracing::info!(table = open.table.name(), ?done, "looked after a table"),
                     Err(problem) => {
                         tracing::warn!(
@@ -105,10 +107,18 @@ impl LanceIndex {
     }
 }
 
+async fn read_newest<T, R>(open: &OpenTable, read: &(impl Fn(Table, Layout) -> R + Send + Sync)) -> Result<T>
+where
+    R: Future<Output = Result<T>> + Send,
+{
+    let (snapshot, layout) = open.snapshot().await?;
+    read(snapshot, layout).await
+}
+
 #[async_trait]
 impl ChunkIndex for LanceIndex {
     async fn create(&self, table: &IndexTable, dimensions: usize) -> Result<()> {
-        self.tables.create(table, dimensions).await
+        guarded(self.tables.create(table, dimensions)).await
     }
 
     async fn drop(&self, table: &IndexTable) -> Result<()> {
@@ -119,18 +129,18 @@ impl ChunkIndex for LanceIndex {
         if documents.is_empty() {
             return Ok(());
         }
-        let open = self.tables.open(table).await?;
+        let open = self.open_table(table).await?;
         let writing = open.writing.lock().await;
-        write::replace(&open.table, &documents).await?;
+        guarded(write::replace(&open.table, &documents)).await?;
         drop(writing);
         self.committed(open).await;
         Ok(())
     }
 
     async fn delete(&self, table: &IndexTable, document: &DocumentKey) -> Result<u64> {
-        let open = self.tables.open(table).await?;
+        let open = self.open_table(table).await?;
         let writing = open.writing.lock().await;
-        let removed = write::remove(&open.table, document).await?;
+        let removed = guarded(write::remove(&open.table, document)).await?;
         drop(writing);
         self.committed(open).await;
         Ok(removed)

@@ -4,9 +4,12 @@
 //! with a time to wait, a table that is not there is `not-found`; all else is ours.
 
 use std::error::Error as StdError;
+use std::future::Future;
 use std::io;
+use std::panic::AssertUnwindSafe;
 
-use mandi_core::{Problem, ProblemKind};
+use futures::FutureExt as _;
+use mandi_core::{Problem, ProblemKind, Result};
 
 /// What a caller is told when a table cannot be read.
 const DAMAGED: &str = "the collection's index cannot be read: a file of it is missing or damaged; restore it from a \
@@ -18,6 +21,20 @@ pub fn from_lance(error: lancedb::Error) -> Problem {
     let mut problem = Problem::new(kind, detail).caused_by(error);
     problem.retry_after_s = retry_after_s;
     problem
+}
+
+/// Reads or writes a table. LanceDB panics at some files that are not what it wrote; that is damage too.
+///
+/// Nothing of ours is left half changed by such a panic: what is shared is behind locks that hold no state.
+pub async fn guarded<T>(work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(damage(&*panic)))
+}
+
+/// The problem of a table at which LanceDB panicked.
+pub fn damage(panic: &(dyn std::any::Any + Send)) -> Problem {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    Problem::new(ProblemKind::Unavailable, DAMAGED).caused_by(format!("LanceDB panicked: {text}"))
 }
 
 fn read(error: &lancedb::Error) -> (ProblemKind, &'static str, Option<u32>) {

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -15,7 +16,7 @@ use mandi_retrieval::ports::{Hit, VectorRow};
 
 use crate::convert::{check_vector, to_hits, to_vectors};
 use crate::predicate::of_filter;
-use crate::problem::from_lance;
+use crate::problem::{damage, from_lance};
 use crate::schema::{CHUNK, ENTITY_ID, ENTITY_TYPE, Layout, TERMS, VECTOR};
 
 const DISTANCE: &str = "_distance";
@@ -123,7 +124,10 @@ pub async fn all_vectors(table: &Table) -> Result<BoxStream<'static, Result<Vec<
     let columns = [ENTITY_TYPE, ENTITY_ID, CHUNK, VECTOR];
     let query = table.query().select(Select::columns(&columns));
     let rows = query.execute_with_options(options).await.map_err(from_lance)?;
-    Ok(rows.map(|batch| batch.map_err(from_lance).and_then(|batch| to_vectors(&batch))).boxed())
+    let batches = rows.map(|batch| batch.map_err(from_lance).and_then(|batch| to_vectors(&batch)));
+    // The caller reads these batches outside of the guard that reads otherwise have.
+    let guarded = AssertUnwindSafe(batches).catch_unwind();
+    Ok(guarded.map(|batch| batch.unwrap_or_else(|panic| Err(damage(&*panic)))).boxed())
 }
 
 /// How many rows there are.
