@@ -147,7 +147,7 @@ mod tests {
     }
 
     /// Written by the first version of this format. It has to be read for ever.
-    const FORMAT_1: &str = "01c967016b0000000004000000010000006203020000000\
+    const FORMAT_1: &str = "014969016b0000000004000000010000006203020000000\
                             0ff04000000666c61670201010000006e01feffffffffffffff010000007400\
                             06000000e0a4a6e0a4b0";
 
