@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mandi_core::money::TokenPrice;
 use mandi_core::metering::PriceList;
+use mandi_core::money::TokenPrice;
 use mandi_core::ports::ModelRef;
 use mandi_core::settings::{self, Settings};
 use mandi_core::{Problem, Result};
@@ -86,7 +86,6 @@ impl Prices {
         let free = || (model.provider == FREE_PROVIDER).then(TokenPrice::default);
         named(&model.model).or_else(without_region).or_else(free)
     }
-
 }
 
 /// A model whose price is not known costs nothing, which [`crate::providers::Providers`] warns of at start.
@@ -130,7 +129,8 @@ mod tests {
             let settings = Settings::default().with(settings::PRICES, path.to_str().unwrap());
             Prices::from_settings(&settings)
         };
-        let prices = with(r#"{"openai/gpt-4o": {"input_micro_usd_per_million": 1, "output_micro_usd_per_million": 2}}"#);
+        let prices =
+            with(r#"{"openai/gpt-4o": {"input_micro_usd_per_million": 1, "output_micro_usd_per_million": 2}}"#);
         assert_eq!(prices.unwrap().price(&model("openai", "gpt-4o")).output_micro_usd_per_million, 2);
         let negative = r#"{"openai/x": {"input_micro_usd_per_million": -1, "output_micro_usd_per_million": 2}}"#;
         assert!(with(negative).unwrap_err().detail.contains("openai/x"));

@@ -39,7 +39,7 @@ async fn given_an_answer_then_it_streams_with_reason_and_usage() {
     let (deltas, error) = outcome(&model(&stub), ask("When?")).await;
     assert!(error.is_none(), "{error:?}");
     assert_eq!(text_of(&deltas), ANSWER);
-    let usage = TokenUsage { input_tokens: 10, output_tokens: 10 };
+    let usage = TokenUsage { input_tokens: 10, output_tokens: 11 };
     assert_eq!(deltas.last(), Some(&Delta::Finish { reason: FinishReason::Length, usage }));
     assert_eq!(stub.calls(), 1);
 }

@@ -6,11 +6,9 @@ use async_trait::async_trait;
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::primitives::Blob;
 use futures::future::try_join_all;
-use mandi_core::ports::{
-    Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, ModelError, ModelRef, TimeoutPhase,
-};
-use serde::{Deserialize, Serialize};
+use mandi_core::ports::{Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, ModelError, ModelRef, TimeoutPhase};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::{PROVIDER, failure};
 use crate::estimate;
@@ -110,7 +108,13 @@ impl BedrockEmbedder {
         }
     }
 
-    fn embedding(&self, text: &str, sent: &str, vector: Vec<f32>, tokens: Option<u64>) -> Result<Embedding, ModelError> {
+    fn embedding(
+        &self,
+        text: &str,
+        sent: &str,
+        vector: Vec<f32>,
+        tokens: Option<u64>,
+    ) -> Result<Embedding, ModelError> {
         let truncated = sent.len() < text.len();
         let tokens = tokens.filter(|_| !truncated).unwrap_or_else(|| estimate::tokens(text));
         Ok(Embedding { vector: unit(vector, self.model.dimensions)?, tokens, truncated })

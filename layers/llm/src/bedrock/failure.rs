@@ -75,11 +75,7 @@ fn of_service(code: Option<&str>, message: Option<&str>, status: u16, retry_afte
 
 /// A request that was never sent: without credentials it cannot be signed.
 fn before_send(causes: &str) -> ModelError {
-    if causes.contains("credentials") {
-        ModelError::Unauthorised
-    } else {
-        ModelError::Unreachable(causes.to_owned())
-    }
+    if causes.contains("credentials") { ModelError::Unauthorised } else { ModelError::Unreachable(causes.to_owned()) }
 }
 
 fn shortened(what: &str, message: Option<&str>) -> String {

@@ -21,8 +21,8 @@ pub(super) fn open(path: &Path) -> Result<(Content, BufReader<File>), ModelError
     let file = File::open(path).map_err(|error| broken(path, &error.to_string()))?;
     let length = file.metadata().map_err(|error| broken(path, &error.to_string()))?.len();
     let mut reader = BufReader::new(file);
-    let content = Content::read(&mut reader)
-        .map_err(|error| broken(path, &format!("it is not a whole GGUF file ({error})")))?;
+    let content =
+        Content::read(&mut reader).map_err(|error| broken(path, &format!("it is not a whole GGUF file ({error})")))?;
     for (name, info) in &content.tensor_infos {
         let blocks = info.shape.elem_count() / info.ggml_dtype.block_size();
         let size = (blocks * info.ggml_dtype.type_size()) as u64;

@@ -26,8 +26,8 @@ impl LazyGgufModel {
     /// [`ModelError::Broken`] when the file is missing, cut off or no GGUF file, with the way out.
     pub fn open(path: PathBuf, name: impl Into<String>, timeouts: Timeouts) -> Result<Self, ModelError> {
         let (content, _) = file::open(&path)?;
-        let context_tokens = file::count(&content, "llama.context_length")
-            .map_err(|error| file::broken(&path, &error.to_string()))?;
+        let context_tokens =
+            file::count(&content, "llama.context_length").map_err(|error| file::broken(&path, &error.to_string()))?;
         Ok(Self { path, name: name.into(), context_tokens, timeouts, model: OnceCell::new() })
     }
 

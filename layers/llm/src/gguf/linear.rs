@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// One row reads each weight once, so that the time goes into memory: 8-bit weights take a quarter of f32's.
 /// Many rows use each weight many times, and f32 products (FMA, cache blocking) beat the 8-bit ones by far
 /// more than unpacking costs.
-const MANY_ROWS: usize = 12;
+pub(super) const MANY_ROWS: usize = 12;
 
 /// The weights of a linear map without bias, 8 bits each in blocks of 32 (Q8_0).
 #[derive(Debug)]

@@ -1,5 +1,5 @@
-//! The tokenizer and the arithmetic against llama.cpp on the same weights; `tests/fixtures/smollm2_reference.py`
-//! writes the expected values.
+//! The tokenizer against llama.cpp, and the arithmetic against exact arithmetic, on the same weights;
+//! `tests/fixtures/smollm2_reference.py` writes the expected values.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -114,17 +114,18 @@ fn log_probabilities(tokens: &[u32], pieces: &[usize]) -> Vec<f32> {
 }
 
 #[test]
-fn next_token_probabilities_equal_those_of_llama_cpp() {
-    // llama.cpp rounds activations to 8 bits in every product; we do for few rows, and our weights are rounded
-    // once more. Both differ from exact arithmetic, and from each other by up to 0.02 here.
+fn next_token_probabilities_equal_those_of_exact_arithmetic() {
+    // The expected values come from the 4-bit weights in f32. We round weights to 8 bits again, and for few rows
+    // (the first prompt) activations too.
     for Next { prompt, top } in reference().next {
         let ids = MODEL.parts.tokenizer.encode(&prompt).unwrap();
+        let tolerance = if ids.len() < linear::MANY_ROWS { 0.08 } else { 0.02 };
         let ours = log_probabilities(&ids, &[ids.len()]);
         let likeliest = (0..ours.len()).max_by(|left, right| ours[*left].total_cmp(&ours[*right]));
         assert_eq!(likeliest, Some(top[0].id as usize), "{prompt:?}");
         for Top { id, logprob } in top {
-            let (ours, theirs) = (ours[id as usize].exp(), logprob.exp());
-            assert!((ours - theirs).abs() < 0.05, "{prompt:?}, token {id}: {ours} against {theirs}");
+            let (ours, exact) = (ours[id as usize].exp(), logprob.exp());
+            assert!((ours - exact).abs() < tolerance, "{prompt:?}, token {id}: {ours} against {exact}");
         }
     }
 }

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 
 use candle_core::quantized::gguf_file::Content;
 use candle_core::{Error, Result};
+use tokenizers::Tokenizer;
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::digits::Digits;
 use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::Tokenizer;
 
 use super::file::{metadata, texts};
 
@@ -76,7 +76,11 @@ impl GgufTokenizer {
 
 fn expect(content: &Content, key: &str, wanted: &str) -> Result<()> {
     let found = metadata(content, key)?.to_string()?;
-    if found == wanted { Ok(()) } else { Err(Error::Msg(format!("its `{key}` is `{found}`, and only `{wanted}` is known"))) }
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(Error::Msg(format!("its `{key}` is `{found}`, and only `{wanted}` is known")))
+    }
 }
 
 /// Which byte a character of the vocabulary stands for: printable Latin-1 for itself, the rest from U+0100 on

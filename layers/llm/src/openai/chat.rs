@@ -91,9 +91,8 @@ struct Reader {
 impl Reader {
     fn read(&mut self, data: &str) -> Result<Event, ModelError> {
         if data.trim() == "[DONE]" {
-            let reason = self
-                .finish
-                .ok_or_else(|| ModelError::Truncated("it ended without a finish reason".to_owned()))?;
+            let reason =
+                self.finish.ok_or_else(|| ModelError::Truncated("it ended without a finish reason".to_owned()))?;
             let estimated = TokenUsage { input_tokens: self.prompt_tokens, output_tokens: self.answer_tokens };
             return Ok(Event::Finish(reason, self.usage.unwrap_or(estimated)));
         }

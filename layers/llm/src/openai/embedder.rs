@@ -1,9 +1,7 @@
 //! Embeddings.
 
 use async_trait::async_trait;
-use mandi_core::ports::{
-    Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, ModelError, ModelRef, TimeoutPhase,
-};
+use mandi_core::ports::{Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, ModelError, ModelRef, TimeoutPhase};
 
 use super::wire::{EmbeddingReply, EmbeddingRequest};
 use super::{Endpoint, PROVIDER, failure};

@@ -58,9 +58,8 @@ impl Choice {
 
     /// What the file of `MANDI_TENANT_PROVIDERS` says.
     pub(super) fn of_tenants(path: &Path) -> Result<BTreeMap<TenantId, Self>> {
-        let wrong = |why: String| {
-            Problem::field(settings::TENANT_PROVIDERS.name, format!("`{}`: {why}", path.display()))
-        };
+        let wrong =
+            |why: String| Problem::field(settings::TENANT_PROVIDERS.name, format!("`{}`: {why}", path.display()));
         let json = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
         let choices: BTreeMap<String, Self> =
             serde_json::from_slice(&json).map_err(|error| wrong(error.to_string()))?;

@@ -33,7 +33,8 @@ async fn given_a_tenant_of_its_own_then_it_answers_there_and_the_default_elsewhe
 
     let providers = Providers::from_settings(&settings(&pairs)).await.unwrap();
 
-    let model = |name: &str| providers.for_tenant(&tenant(name)).map(|model| (model.model().model, model.context_tokens()));
+    let model =
+        |name: &str| providers.for_tenant(&tenant(name)).map(|model| (model.model().model, model.context_tokens()));
     assert_eq!(model("acme"), Some(("own".to_owned(), 1000)));
     assert_eq!(model("umbra"), None);
     assert_eq!(model("demo"), Some(("shared".to_owned(), 8192)));
