@@ -64,9 +64,9 @@ fn awkward_texts() -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
-    texts.push("a".repeat(100_000));
-    texts.push("क्ष".repeat(10_000));
-    texts.push("word ".repeat(50_000));
+    texts.push("a".repeat(20_000));
+    texts.push("क्ष".repeat(2_000));
+    texts.push("word ".repeat(5_000));
     texts.push("𝔘𝔫𝔦𝔠𝔬𝔡𝔢 ".repeat(100));
     texts
 }
@@ -186,7 +186,7 @@ fn given_pairs_when_scored_then_the_scores_are_near_those_of_the_quantised_graph
         let score = RERANKER.scores(&reference.query, &[&reference.passage])[0];
 
         let difference = (score - reference.quantised_score).abs();
-        assert!(difference < 0.05, "{score} and {} for {:?}", reference.quantised_score, reference.passage);
+        assert!(difference < 0.01, "{score} and {} for {:?}", reference.quantised_score, reference.passage);
     }
 }
 

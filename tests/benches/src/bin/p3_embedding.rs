@@ -1,0 +1,137 @@
+//! P3: texts embedded a second, ours against ONNX Runtime the way fastembed uses it, with the same weights, texts and
+//! threads, one after the other on the same machine: `cargo run -p mandi-benches --bin p3_embedding [TEXTS]`.
+//!
+//! The models are in the folder `MANDI_MODELS` or `.mandi/models`, as `make models` leaves them. The peer is
+//! `peers/p3_embedding.py`, which makes its own environment.
+#![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mandi_inference::TextEncoder;
+use serde_json::Value;
+
+/// Names of the cases, in the order of the table.
+const CASES: [(&str, &str); 4] = [
+    ("single", "one text of 16 tokens, p50"),
+    ("short", "texts of 12 tokens"),
+    ("long", "texts of 128 tokens"),
+    ("mixed", "texts of 4 to 256 tokens"),
+];
+/// How often the single text is encoded.
+const REPEATS: usize = 200;
+/// Vectors of both sides may differ by so much in a component.
+const TOLERANCE: f64 = 1e-4;
+/// Common words, each one token.
+const WORDS: [&str; 12] =
+    ["buyer", "price", "rice", "shall", "contract", "ship", "port", "weight", "pay", "goods", "quality", "day"];
+
+type Texts = BTreeMap<&'static str, Vec<String>>;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let count = std::env::args().nth(1).map_or(Ok(1000), |count| count.parse())?;
+    let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.mandi/models"));
+    let models = std::env::var_os("MANDI_MODELS").map_or_else(default, PathBuf::from);
+    let texts = texts(count);
+    let encoder = TextEncoder::load(&models.join("minilm-l6"))
+        .map_err(|error| format!("{error}; `make models` fetches the models"))?;
+
+    println!(
+        "P3, MiniLM-L6, {count} texts each, against ONNX Runtime 1.31.1 (best of two graphs and of batches of 256 and 32)"
+    );
+    println!("{:<28} {:>7} {:>14} {:>14} {:>7} {:>7}", "case", "threads", "ours", "peer", "ratio", "target");
+    for threads in [1, 2] {
+        let peer = run_peer(&models, &texts, threads)?;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        for (name, title) in CASES {
+            let taken = pool.install(|| measure(&encoder, name, &texts[name]));
+            let peer_taken = peer[name]["seconds"].as_f64().ok_or("the peer gives no time")?;
+            check_vectors(&encoder, &texts[name], &peer[name]["vectors"])?;
+            print_row(title, threads, name == "single", count, taken.as_secs_f64(), peer_taken);
+        }
+    }
+    Ok(())
+}
+
+/// A single text counts by its time, which should be at most 0.8 of the peer's; many by texts a second.
+fn print_row(title: &str, threads: usize, single: bool, count: u32, ours: f64, peer: f64) {
+    if single {
+        let (ours_ms, peer_ms) = (ours * 1e3, peer * 1e3);
+        let ratio = ours / peer;
+        println!("{title:<28} {threads:>7} {ours_ms:>11.2} ms {peer_ms:>11.2} ms {ratio:>6.2}x {:>7}", "<= 0.8x");
+    } else {
+        let (ours_rate, peer_rate) = (f64::from(count) / ours, f64::from(count) / peer);
+        let ratio = peer / ours;
+        println!("{title:<28} {threads:>7} {ours_rate:>12.1}/s {peer_rate:>12.1}/s {ratio:>6.2}x {:>7}", ">= 1.0x");
+    }
+}
+
+/// The same texts in every run: words by a linear congruential generator (Numerical Recipes, 3rd ed., 7.1.4).
+fn texts(count: u32) -> Texts {
+    let mut state = 2026_u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let mut text = |tokens: usize| -> String {
+        // Two tokens are special.
+        let word = |random: u64| WORDS[usize::try_from(random).unwrap_or(0) % WORDS.len()];
+        (2..tokens).map(|_| word(random())).collect::<Vec<_>>().join(" ")
+    };
+    // Lengths of the mixed texts grow by equal factors, so that most texts are short; the order is stirred.
+    let mixed = |number: u32| 4.0 * 64_f64.powf(f64::from(number * 7919 % count) / f64::from(count));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 4 and 256")]
+    BTreeMap::from([
+        ("single", vec![text(16)]),
+        ("short", (0..count).map(|_| text(12)).collect()),
+        ("long", (0..count).map(|_| text(128)).collect()),
+        ("mixed", (0..count).map(|number| text(mixed(number) as usize)).collect()),
+    ])
+}
+
+fn measure(encoder: &TextEncoder, name: &str, texts: &[String]) -> Duration {
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let once = || {
+        let begin = Instant::now();
+        std::hint::black_box(encoder.encode(&texts));
+        begin.elapsed()
+    };
+    if name == "single" {
+        let mut taken: Vec<Duration> = (0..REPEATS).map(|_| once()).collect();
+        taken.sort();
+        taken[REPEATS / 2]
+    } else {
+        once()
+    }
+}
+
+fn run_peer(models: &Path, texts: &Texts, threads: usize) -> Result<Value, Box<dyn Error>> {
+    let file = std::env::temp_dir().join(format!("mandi-p3-{}.json", std::process::id()));
+    std::fs::write(&file, serde_json::to_vec(texts)?)?;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/p3_embedding.py");
+    let mut peer = Command::new("python3");
+    peer.arg(script).arg(models).arg(&file).arg(threads.to_string()).stderr(Stdio::inherit());
+    let output = peer.output()?;
+    std::fs::remove_file(&file)?;
+    if !output.status.success() {
+        return Err(format!("the peer failed: {}", output.status).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Both sides must have done the same work.
+fn check_vectors(encoder: &TextEncoder, texts: &[String], expected: &Value) -> Result<(), Box<dyn Error>> {
+    let expected: Vec<Vec<f64>> = serde_json::from_value(expected.clone())?;
+    for (text, expected) in texts.iter().zip(&expected) {
+        let ours = &encoder.encode(&[text])[0].vector;
+        let difference = ours.iter().zip(expected).map(|(ours, expected)| (f64::from(*ours) - expected).abs());
+        let largest = difference.fold(0.0, f64::max);
+        if largest > TOLERANCE {
+            return Err(format!("a vector differs from the peer's by {largest}: {text}").into());
+        }
+    }
+    Ok(())
+}
