@@ -136,7 +136,8 @@ impl<'a> Layout<'a> {
         self.text[at..].chars().next().map_or(self.text.len(), |character| at + character.len_utf8())
     }
 
-    /// Where the next chunk begins so that it repeats at most `overlap` tokens: at a sentence, else at a word.
+    /// Where the next chunk begins so that it repeats at most `overlap` tokens: at a sentence; at a word only when the
+    /// chunk before it ends within a sentence, so that no chunk begins with the tail of one that is whole elsewhere.
     fn overlap_start(&self, start: usize, end: usize, overlap: usize) -> Option<usize> {
         let earliest_token = self.first_token_from(end).saturating_sub(overlap);
         let earliest = self.tokens.get(earliest_token)?.start.max(start + 1);
@@ -148,7 +149,9 @@ impl<'a> Layout<'a> {
                 .map(|place| self.skip_blank(place))
                 .find(|place| *place > start && *place < end)
         };
-        first_from(&self.sentence_starts).or_else(|| first_from(&self.word_starts)).filter(|_| overlap > 0)
+        let ends_sentence = self.sentence_starts.binary_search(&self.skip_blank(end)).is_ok();
+        let by_word = || first_from(&self.word_starts).filter(|_| !ends_sentence);
+        first_from(&self.sentence_starts).or_else(by_word).filter(|_| overlap > 0)
     }
 }
 

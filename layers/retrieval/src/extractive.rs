@@ -4,7 +4,7 @@
 //! of the candidate passages have it, so that what the question shares with every passage counts half, and a
 //! term that no passage has counts most, against all of them. The score adds
 //! - 0.8 times the covered share of the question's weight, where a term counts whole in the sentence itself, 0.6 in
-//!   the sentence before it (which often names what "it" is), 0.3 elsewhere in the passage or its title,
+//!   the sentence before it (which often names what "it" is) or the document's title, 0.3 elsewhere in the passage,
 //! - 0.2 times how well the passage fits the question as a whole: the cross-encoder's probability, or cosine,
 //! - 0.15 when the sentence has the kind of thing asked for (a time for "when"), less 0.15 when it does not.
 //!
@@ -165,11 +165,10 @@ impl<'a> Reading<'a> {
     }
 
     fn coverage_in_context(&self, sentence: &[usize], before: &[usize], passage: &[usize]) -> f32 {
-        let without = |places: &[usize], taken: &[&[usize]]| -> Vec<usize> {
-            places.iter().copied().filter(|place| !taken.iter().any(|taken| taken.contains(place))).collect()
-        };
-        let near = without(before, &[sentence]);
-        let far = without(passage, &[sentence, before]);
+        let places = || 0..self.weights.terms.len();
+        let near: Vec<usize> = places().filter(|place| before.contains(place) && !sentence.contains(place)).collect();
+        let elsewhere = |place: &usize| passage.contains(place) && !before.contains(place) && !sentence.contains(place);
+        let far: Vec<usize> = places().filter(elsewhere).collect();
         self.weights.share(sentence) + 0.6 * self.weights.share(&near) + 0.3 * self.weights.share(&far)
     }
 
@@ -184,20 +183,21 @@ impl<'a> Reading<'a> {
             let in_title = self.weights.covered(&terms(passage.title.as_deref().unwrap_or_default()));
             let mut before: Vec<usize> = Vec::new();
             for bytes in sentences(&passage.text) {
+                let bytes = without_list_number(&passage.text, bytes);
                 let sentence = &passage.text[bytes.clone()];
                 let covered = self.weights.covered(&terms(sentence));
                 let previous = std::mem::replace(&mut before, covered.clone());
                 if !is_statement(sentence, passage.title.as_deref()) {
                     continue;
                 }
-                let coverage = self.coverage_in_context(&covered, &previous, &in_passage);
+                let named_before = [previous, in_title.clone()].concat();
+                let coverage = self.coverage_in_context(&covered, &named_before, &in_passage);
                 let cue = match asked.is_answered_by(sentence) {
                     Some(true) => 0.15,
                     Some(false) => -0.15,
                     None => 0.0,
                 };
                 let score = 0.8 * coverage + 0.2 * fit(passage, self.foreign) + cue;
-                let named_before = [previous, in_title.clone()].concat();
                 found.push(Candidate { passage: place, bytes, score, coverage, covered, named_before });
             }
         }
@@ -271,7 +271,7 @@ pub struct Pick {
 
 fn picked(candidate: &Candidate, passages: &[Passage]) -> Pick {
     let text = &passages[candidate.passage].text;
-    let bytes = shortened(text, without_list_number(text, candidate.bytes.clone()));
+    let bytes = shortened(text, candidate.bytes.clone());
     Pick { passage: candidate.passage, sentence: text[bytes.clone()].to_owned(), bytes, coverage: candidate.coverage }
 }
 
