@@ -16,7 +16,7 @@ use mandi_retrieval::ports::IndexTable;
 use tokio::task::JoinHandle;
 
 use crate::options::IndexOptions;
-use crate::problem::from_lance;
+use crate::problem::{from_connecting, from_lance};
 use crate::schema::{self, Layout, TERMS};
 
 /// The name of the keyword index.
@@ -111,7 +111,7 @@ impl Tables {
             .storage_options(self.options.storage.iter().map(|(name, value)| (name.clone(), value.clone())))
             .read_consistency_interval(self.options.freshness)
             .session(Arc::new(session));
-        connect.execute().await.map_err(from_lance)
+        connect.execute().await.map_err(from_connecting)
     }
 
     /// The table, opened if it is not open.

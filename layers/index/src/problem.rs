@@ -15,11 +15,26 @@ use mandi_core::{Problem, ProblemKind, Result};
 const DAMAGED: &str = "the collection's index cannot be read: a file of it is missing or damaged; restore it from a \
                        backup, or delete the collection and load its documents again";
 
+/// What a caller is told when the storage does not answer.
+const UNREACHABLE: &str = "the storage of the index cannot be reached; try again";
+
 /// The problem that an error of LanceDB is to the caller. The error is kept as its cause.
 pub fn from_lance(error: lancedb::Error) -> Problem {
     let (kind, detail, retry_after_s) = read(&error);
     let mut problem = Problem::new(kind, detail).caused_by(error);
     problem.retry_after_s = retry_after_s;
+    problem
+}
+
+/// The problem that an error is when it comes of connecting, where LanceDB calls a storage that does not answer
+/// an invalid input.
+pub fn from_connecting(error: lancedb::Error) -> Problem {
+    let mut problem = from_lance(error);
+    if problem.kind == ProblemKind::Internal {
+        problem.kind = ProblemKind::Unavailable;
+        UNREACHABLE.clone_into(&mut problem.detail);
+        problem.retry_after_s = Some(5);
+    }
     problem
 }
 
@@ -52,11 +67,11 @@ fn read(error: &lancedb::Error) -> (ProblemKind, &'static str, Option<u32>) {
         lancedb::Error::TableAlreadyExists { .. } => (ProblemKind::Conflict, "the collection exists already", None),
         lancedb::Error::TableCorrupted { .. } => (ProblemKind::Unavailable, DAMAGED, None),
         lancedb::Error::Timeout { .. } | lancedb::Error::ObjectStore { .. } | lancedb::Error::CreateDir { .. } => {
-            (ProblemKind::Unavailable, "the storage of the index cannot be reached; try again", Some(5))
+            (ProblemKind::Unavailable, UNREACHABLE, Some(5))
         }
         _ if is_damage(error) => (ProblemKind::Unavailable, DAMAGED, None),
         _ if chain_has::<io::Error>(error) || chain_says(error, &["LanceError(IO)"]) => {
-            (ProblemKind::Unavailable, "the storage of the index cannot be reached; try again", Some(5))
+            (ProblemKind::Unavailable, UNREACHABLE, Some(5))
         }
         _ => (ProblemKind::Internal, "the cause is in the log, under this request's id", None),
     }

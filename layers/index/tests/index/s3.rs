@@ -10,8 +10,9 @@ use mandi_testkit::moto::Server;
 use crate::fixture::{DIMENSIONS, document, ids, key, table};
 
 fn index_at(uri: &str, server: &Server) -> LanceIndex {
+    let address = server.url();
     let storage = [
-        ("aws_endpoint", server.url().as_str()),
+        ("aws_endpoint", address.as_str()),
         ("aws_region", "ap-south-1"),
         ("aws_access_key_id", "test"),
         ("aws_secret_access_key", "test"),

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""P6's peer: LanceDB's own Python build on the same vectors, texts and queries.
+
+    p6_lancedb.py FOLDER        FOLDER as `p6_search --export FOLDER` writes it
+
+Makes its own environment beside FOLDER on the first run, and prints one JSON object.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+
+PACKAGES = ["lancedb==0.40.0", "numpy", "pyarrow"]
+DIMENSIONS = 384
+K = 10
+
+
+def in_environment(folder):
+    """Starts this script again under a Python that has the packages."""
+    home = folder.parent / "venv-p6"
+    python = home / "bin" / "python"
+    if not (home / "ready").exists():
+        venv.create(home, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
+        (home / "ready").touch()
+    os.execv(python, [str(python), __file__, str(folder), "--ready"])
+
+
+def summary(times):
+    times = sorted(times)
+    at = lambda share: round(times[min(int(len(times) * share), len(times) - 1)] * 1e3, 2)
+    return {"p50_ms": at(0.5), "p95_ms": at(0.95), "max_ms": at(1.0)}
+
+
+def timed(times, call):
+    begun = time.perf_counter()
+    found = call()
+    times.append(time.perf_counter() - begun)
+    return found
+
+
+def main(folder):
+    import lancedb
+    import numpy
+    import pyarrow
+    from lancedb.index import FTS, HnswSq
+
+    read = lambda name: numpy.fromfile(folder / f"{name}.f32", dtype="<f4").reshape(-1, DIMENSIONS)
+    vectors, queries = read("chunks"), read("queries")
+    texts = (folder / "chunks.txt").read_text().splitlines()
+    words = (folder / "queries.txt").read_text().splitlines()
+
+    with tempfile.TemporaryDirectory() as place:
+        begun = time.perf_counter()
+        rows = pyarrow.table({
+            "id": numpy.arange(len(vectors)),
+            "text": texts,
+            "kind": [f"kind{row // 10 % 20}" for row in range(len(vectors))],
+            "vector": pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(vectors.reshape(-1)), DIMENSIONS),
+        })
+        table = lancedb.connect(place).create_table("p6", rows)
+        write_s = time.perf_counter() - begun
+        begun = time.perf_counter()
+        table.create_index("text", config=FTS(base_tokenizer="whitespace", with_position=False, stem=False,
+                                              remove_stop_words=False))
+        table.create_index("vector", config=HnswSq(distance_type="cosine"))
+        index_s = time.perf_counter() - begun
+
+        columns = ["id", "text", "kind"]
+        nearest = lambda query, k: (table.search(query, vector_column_name="vector").distance_type("cosine").ef(64)
+                                    .limit(k).select(columns + ["_distance"]))
+        keyword = lambda text, k: (table.search(text, query_type="fts", fts_columns="text").limit(k)
+                                   .select(columns + ["_score"]))
+        for query, text in zip(queries[:20], words[:20]):
+            nearest(query, K).to_arrow(), keyword(text, K).to_arrow()
+        times = {name: [] for name in ("vector", "keyword", "both_of_50", "vector_filtered")}
+        common = 0
+        for query, text in zip(queries, words):
+            found = timed(times["vector"], lambda: nearest(query, K).to_arrow())
+            exact = numpy.argsort(-(vectors @ query))[:K]
+            common += len(set(found["id"].to_pylist()) & set(exact.tolist()))
+            timed(times["keyword"], lambda: keyword(text, K).to_arrow())
+            timed(times["both_of_50"], lambda: (nearest(query, 50).to_arrow(), keyword(text, 50).to_arrow()))
+            timed(times["vector_filtered"], lambda: nearest(query, K).where("kind = 'kind7'").to_arrow())
+        report = {
+            "target": "P6",
+            "peer": f"lancedb {lancedb.__version__} (Python)",
+            "chunks": len(vectors),
+            "queries": len(queries),
+            "recall_at_10": common / (len(queries) * K),
+            **{name: summary(values) for name, values in times.items()},
+            "write_s": round(write_s, 2),
+            "index_s": round(index_s, 2),
+        }
+        print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    given = pathlib.Path(sys.argv[1]).resolve()
+    main(given) if "--ready" in sys.argv else in_environment(given)
