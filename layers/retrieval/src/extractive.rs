@@ -104,8 +104,18 @@ fn related(asked: &str, found: &str) -> bool {
     letters(asked) && letters(found) && short.len() >= 3 && long.starts_with(short) && long.len() <= short.len() + 5
 }
 
+/// The terms of letters and digits that a question names, such as `shk6-170`.
+fn codes(question: &str) -> Vec<String> {
+    let is_code = |term: &String| {
+        let digits = term.bytes().filter(u8::is_ascii_digit).count();
+        digits >= 2 && term.contains('-') && term.bytes().any(|byte| byte.is_ascii_alphabetic())
+    };
+    topic_terms(question).into_iter().filter(is_code).collect()
+}
+
 fn passage_terms(passage: &Passage) -> Vec<String> {
     let mut found = terms(passage.title.as_deref().unwrap_or_default());
+    found.extend(terms(&passage.document.entity_id));
     found.extend(terms(&passage.text));
     found
 }
@@ -123,6 +133,8 @@ pub struct Reading<'a> {
     passages: &'a [Passage],
     terms: Vec<Vec<String>>,
     weights: Weights,
+    /// Codes that the person named; a passage must hold one of them, in its text, title or document's id.
+    codes: Vec<String>,
     foreign: bool,
 }
 
@@ -132,12 +144,21 @@ impl<'a> Reading<'a> {
     pub fn of(question: &'a str, passages: &'a [Passage]) -> Self {
         let terms: Vec<Vec<String>> = passages.iter().map(passage_terms).collect();
         let weights = Weights::of(question, &terms);
-        Self { question, passages, terms, weights, foreign: is_mostly_not_latin(question) }
+        Self { question, passages, terms, weights, codes: codes(question), foreign: is_mostly_not_latin(question) }
+    }
+
+    /// Takes the codes that passages must hold from what was asked, and not from a rewrite of it, whose codes are
+    /// those of the conversation and need not be repeated in each clause.
+    #[must_use]
+    pub fn with_codes_of(mut self, asked: &str) -> Self {
+        self.codes = codes(asked);
+        self
     }
 
     /// The places of the passages that are relevant to the question, in order.
     ///
-    /// A passage is relevant when its words cover at least [`MIN_COVERAGE`] of the question's weight (at least
+    /// Where the question names a code (`INV-2026-1187`), only passages that hold it are: the total of another
+    /// invoice is no answer. Else a passage is relevant when its words cover at least [`MIN_COVERAGE`] of the question's weight (at least
     /// [`SURE_COVERAGE`] when a cross-encoder gives it less than [`DOUBTFUL_RERANK`]); or, in Latin script, where
     /// the models know the language, when the cross-encoder gives it [`MIN_RERANK`], or its cosine is
     /// [`MIN_COSINE`] and there is no cross-encoder to ask.
@@ -153,6 +174,9 @@ impl<'a> Reading<'a> {
     fn is_relevant(&self, place: usize) -> bool {
         let coverage = self.coverage(place);
         let scores = self.passages[place].scores;
+        if !self.codes.is_empty() && !self.codes.iter().any(|code| self.terms[place].contains(code)) {
+            return false;
+        }
         if self.foreign {
             return coverage >= MIN_COVERAGE;
         }

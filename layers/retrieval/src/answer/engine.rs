@@ -92,7 +92,7 @@ impl AnswerEngine {
             let mut shown = Shown::default();
             let mut first_token_ms = None;
             let mut ending = Ending { finish: Finish::Stop, degraded: None, usage: None };
-            let places = Reading::of(&question, &found).relevant();
+            let places = Reading::of(&question, &found).with_codes_of(&request.question).relevant();
             let relevant: Vec<Passage> = places.iter().map(|place| found[*place].clone()).collect();
             if relevant.is_empty() {
                 ending.finish = Finish::NotEnoughData;
@@ -134,7 +134,7 @@ impl AnswerEngine {
                 }
             }
             if ending.degraded.is_some() {
-                let picks = engine.extract(&question, &found).await;
+                let picks = engine.extract(&request.question, &question, &found).await;
                 if picks.is_empty() && shown.is_empty() {
                     ending.finish = Finish::NotEnoughData;
                     ending.degraded = None;
@@ -280,8 +280,8 @@ impl AnswerEngine {
     }
 
     /// The sentences of the sources that answer best, by the cross-encoder too where it knows the language.
-    async fn extract(&self, question: &str, found: &[Passage]) -> Vec<Pick> {
-        let reading = Reading::of(question, found);
+    async fn extract(&self, asked: &str, question: &str, found: &[Passage]) -> Vec<Pick> {
+        let reading = Reading::of(question, found).with_codes_of(asked);
         let mut candidates = reading.candidates();
         if let Some(reranker) = self.reranker.as_deref().filter(|_| !is_mostly_not_latin(question)) {
             let first = candidates.iter().take(SENTENCES_TO_RERANK);

@@ -95,6 +95,16 @@ fn a_passage_that_the_models_find_relevant_needs_no_common_words() {
 }
 
 #[test]
+fn a_question_about_a_code_is_answered_from_documents_that_hold_it_and_no_others() {
+    assert!(first("What is the total amount of invoice INV-42?").contains("2,56,200.00"));
+    assert!(extract_answer("What is the total amount of invoice INV-43?", &corpus()).is_empty());
+    let corpus = corpus();
+    let follow_up =
+        Reading::of("and when must the buyer pay? (invoice INV-43)", &corpus).with_codes_of("and when must he pay?");
+    assert!(!follow_up.relevant().is_empty());
+}
+
+#[test]
 fn a_passage_that_the_cross_encoder_doubts_needs_nearly_all_words() {
     let mut found = passage("Terms", "The buyer and the seller meet in Pune.");
     found.scores.rerank = Some(0.001);
