@@ -102,12 +102,7 @@ impl Objects for S3Objects {
         Ok(PutOutcome::Written)
     }
 
-    async fn list(
-        &self,
-        prefix: &ObjectPrefix,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<ObjectPage, ObjectsError> {
+    async fn list(&self, prefix: &ObjectPrefix, after: Option<&str>, limit: usize) -> Result<ObjectPage, ObjectsError> {
         let answer = self
             .client
             .list_objects_v2()

@@ -4,10 +4,11 @@ mod emulator;
 
 use std::sync::Arc;
 
+use mandi_testkit::moto::Server;
 use mandi_testkit::objects::{Differences, EmptyParts, Fixture};
 
 async fn fixture() -> Fixture {
-    let (server, bucket) = emulator::server_and_name("objects");
+    let (server, bucket) = (Server::shared(), Server::fresh_name("objects"));
     server.create_bucket(&bucket);
     Fixture {
         store: Arc::new(emulator::clients(&server.url()).await.objects(bucket)),

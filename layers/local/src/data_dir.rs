@@ -212,7 +212,8 @@ fn lock(root: &Path) -> Result<File, DataDirError> {
     let path = root.join("lock");
     let failed = |source| DataDirError::Io { path: path.clone(), source };
     let mut options = OpenOptions::new();
-    let mut file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
+    let mut file =
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use mandi_local::{DataDir, RedbRecords};
-use mandi_testkit::records::{Differences, Fixture, Removal, RepeatedToken};
+use mandi_testkit::records::{Differences, Fixture, MixedTypes, Removal, RepeatedToken};
 
 async fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
@@ -19,7 +19,11 @@ async fn fixture() -> Fixture {
     Fixture {
         store: Arc::new(store),
         clock,
-        differences: Differences { removal: Removal::Sweep(sweep), repeated_token: RepeatedToken::Recognised },
+        differences: Differences {
+            removal: Removal::Sweep(sweep),
+            repeated_token: RepeatedToken::Recognised,
+            mixed_types: MixedTypes::NeverLess,
+        },
         writers: 64,
         keep: Box::new(folder),
     }

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// The folder of the Python environment that `make venv` makes, when not `.venv` in the workspace.
@@ -59,6 +60,13 @@ impl Server {
         let started = Arc::new(Self::start());
         *shared = Arc::downgrade(&started);
         started
+    }
+
+    /// A name for a table or a bucket that nothing else in this process has.
+    #[must_use]
+    pub fn fresh_name(kind: &str) -> String {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        format!("mandi-{kind}-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Its address, `http://127.0.0.1:<port>`.

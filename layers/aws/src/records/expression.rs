@@ -140,8 +140,11 @@ impl Conditions<'_> {
 
     /// The expression of a condition for an update, which must not build on an expired item.
     pub fn of_update(&mut self, condition: &Condition) -> Option<String> {
-        let parts = [self.not_expired(), self.truth(condition)];
-        Truth::all(parts).render(self.placeholders)
+        let truth = match settled(condition) {
+            Some(false) => Truth::Never,
+            _ => Truth::all([self.not_expired(), self.truth(condition)]),
+        };
+        truth.render(self.placeholders)
     }
 
     /// The expression of a condition where DynamoDB insists on one.
@@ -162,7 +165,14 @@ impl Conditions<'_> {
         self.has_expired().render(self.placeholders)
     }
 
+    /// Parts of which the truth is settled are left out before they ask for placeholders: DynamoDB refuses
+    /// placeholders that no expression uses.
     fn truth(&mut self, condition: &Condition) -> Truth {
+        match settled(condition) {
+            Some(true) => return Truth::Always,
+            Some(false) => return Truth::Never,
+            None => {}
+        }
         match condition {
             Condition::Always => Truth::Always,
             Condition::Absent => {
@@ -179,8 +189,12 @@ impl Conditions<'_> {
                 let name = self.placeholders.name(&attribute_of(field));
                 Truth::any([Truth::Leaf(format!("attribute_not_exists({name})")), self.has_expired()])
             }
-            Condition::All(conditions) => Truth::all(conditions.iter().map(|part| self.truth(part)).collect::<Vec<_>>()),
-            Condition::Any(conditions) => Truth::any(conditions.iter().map(|part| self.truth(part)).collect::<Vec<_>>()),
+            Condition::All(conditions) => {
+                Truth::all(conditions.iter().map(|part| self.truth(part)).collect::<Vec<_>>())
+            }
+            Condition::Any(conditions) => {
+                Truth::any(conditions.iter().map(|part| self.truth(part)).collect::<Vec<_>>())
+            }
         }
     }
 
@@ -203,6 +217,25 @@ impl Conditions<'_> {
     fn end_and_now(&mut self) -> (String, String) {
         (self.placeholders.name(END), self.placeholders.value(number(self.now_s)))
     }
+}
+
+/// Whether a condition holds, where that does not depend on the item.
+fn settled(condition: &Condition) -> Option<bool> {
+    match condition {
+        Condition::Always => Some(true),
+        Condition::All(parts) => settled_by(parts, false),
+        Condition::Any(parts) => settled_by(parts, true),
+        _ => None,
+    }
+}
+
+/// What the parts settle together, where one that is `decisive` is enough.
+fn settled_by(parts: &[Condition], decisive: bool) -> Option<bool> {
+    let parts: Vec<_> = parts.iter().map(settled).collect();
+    if parts.contains(&Some(decisive)) {
+        return Some(decisive);
+    }
+    parts.iter().all(Option::is_some).then_some(!decisive)
 }
 
 /// The expression of an update. It always sets the format, so that an update of an absent item makes it.
@@ -276,10 +309,7 @@ mod tests {
 
     #[test]
     fn a_condition_says_itself_that_an_expired_item_is_absent() {
-        assert_eq!(
-            written(&Condition::Absent).as_deref(),
-            Some(r#"attribute_not_exists(pk) OR expires_at <= "100""#)
-        );
+        assert_eq!(written(&Condition::Absent).as_deref(), Some(r#"attribute_not_exists(pk) OR expires_at <= "100""#));
         assert_eq!(
             written(&Condition::equals("state", "open")).as_deref(),
             Some(r#"state = "open" AND (attribute_not_exists(expires_at) OR expires_at > "100")"#)
@@ -288,7 +318,8 @@ mod tests {
 
     #[test]
     fn what_always_holds_needs_no_expression() {
-        let settled = Condition::All(vec![Condition::Always, Condition::Any(vec![Condition::Always, Condition::Absent])]);
+        let settled =
+            Condition::All(vec![Condition::Always, Condition::Any(vec![Condition::Always, Condition::Absent])]);
         assert_eq!(written(&settled), None);
     }
 
@@ -299,7 +330,11 @@ mod tests {
             Condition::equals("a", 1),
         ])])])]);
         let text = written(&nested).unwrap_or_default();
-        assert!(!text.contains("((") && !text.contains("))"), "{text}");
+        assert_eq!(
+            text,
+            "attribute_not_exists(pk) OR expires_at <= \"100\" OR (a = \"1\" AND (attribute_not_exists(expires_at) OR \
+             expires_at > \"100\"))"
+        );
     }
 
     #[test]

@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    fn starts(range: Range, after: &str) -> [Start; 2] {
+    fn starts(range: &Range, after: &str) -> [Start; 2] {
         [Order::Ascending, Order::Descending].map(|order| {
             let all = Query::all(Partition::of_platform(&["x"]));
             start(&Query { range: range.clone(), order, after: Some(after.to_owned()), ..all })
@@ -129,14 +129,17 @@ mod tests {
 
     #[test]
     fn a_cursor_inside_the_range_is_taken_as_it_is() {
-        assert_eq!(starts(Range::Prefix("b".to_owned()), "b7"), [Start::After("b7".into()), Start::After("b7".into())]);
+        assert_eq!(
+            starts(&Range::Prefix("b".to_owned()), "b7"),
+            [Start::After("b7".into()), Start::After("b7".into())]
+        );
     }
 
     #[test]
     fn a_cursor_outside_the_range_is_never_sent() {
-        let range = || Range::Between("b".to_owned(), "d".to_owned());
-        assert_eq!(starts(range(), "a"), [Start::Beginning, Start::Nowhere]);
-        assert_eq!(starts(range(), "e"), [Start::Nowhere, Start::Beginning]);
-        assert_eq!(starts(Range::Between("d".to_owned(), "b".to_owned()), "c"), [Start::Nowhere, Start::Nowhere]);
+        let range = Range::Between("b".to_owned(), "d".to_owned());
+        assert_eq!(starts(&range, "a"), [Start::Beginning, Start::Nowhere]);
+        assert_eq!(starts(&range, "e"), [Start::Nowhere, Start::Beginning]);
+        assert_eq!(starts(&Range::Between("d".to_owned(), "b".to_owned()), "c"), [Start::Nowhere, Start::Nowhere]);
     }
 }

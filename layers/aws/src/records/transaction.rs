@@ -35,7 +35,8 @@ pub async fn transact(store: &DynamoRecords, writes: &[Write], token: Option<&st
     let digest = digest_of_writes(writes);
     for _ in 0..MOST_TRIES {
         let now = store.clock.now();
-        let mut sent = writes.iter().map(|write| request(store, write, store.now_s())).collect::<Result<Vec<_>, _>>()?;
+        let mut sent =
+            writes.iter().map(|write| request(store, write, store.now_s())).collect::<Result<Vec<_>, _>>()?;
         if let Some(token) = token {
             sent.push(request(store, &token_write(token, &digest, now), store.now_s())?);
         }

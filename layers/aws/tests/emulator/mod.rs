@@ -1,14 +1,8 @@
-//! The adapters' clients, against moto.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+//! The adapters' clients, against a server of this machine.
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::config::Credentials;
 use mandi_aws::Clients;
-use mandi_testkit::moto::Server;
-
-static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 /// The clients of a server at `url`.
 pub async fn clients(url: &str) -> Clients {
@@ -17,9 +11,4 @@ pub async fn clients(url: &str) -> Clients {
         .region(Region::from_static("ap-south-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "tests"));
     Clients::from_config(config.load().await)
-}
-
-/// The server that all tests of this process share, with a name that no other test has.
-pub fn server_and_name(kind: &str) -> (Arc<Server>, String) {
-    (Server::shared(), format!("mandi-{kind}-{}", NUMBER.fetch_add(1, Ordering::Relaxed)))
 }

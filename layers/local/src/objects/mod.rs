@@ -106,12 +106,7 @@ impl Objects for FileObjects {
         .await
     }
 
-    async fn list(
-        &self,
-        prefix: &ObjectPrefix,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<ObjectPage, ObjectsError> {
+    async fn list(&self, prefix: &ObjectPrefix, after: Option<&str>, limit: usize) -> Result<ObjectPage, ObjectsError> {
         let after = after.map(str::to_owned);
         let prefix = prefix.as_str().to_owned();
         let limit = limit.max(1);

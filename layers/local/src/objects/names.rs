@@ -38,7 +38,8 @@ fn push(path: &mut PathBuf, part: &str, mark: &str) {
             name.push(CONTINUED);
             path.push(std::mem::take(&mut name));
         }
-        let plain = matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-') || (byte == b'.' && place > 0 && !name.is_empty());
+        let plain =
+            matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-') || (byte == b'.' && place > 0 && !name.is_empty());
         if plain {
             name.push(char::from(byte));
         } else {

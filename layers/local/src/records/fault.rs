@@ -21,7 +21,9 @@ impl From<Fault> for RecordsError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Full => Self::Full,
-            Fault::Stale => Self::Unavailable("the database stopped after a fault and could not be opened again".into()),
+            Fault::Stale => {
+                Self::Unavailable("the database stopped after a fault and could not be opened again".into())
+            }
             Fault::Broken(reason) => Self::Unavailable(reason.into()),
         }
     }

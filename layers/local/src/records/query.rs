@@ -10,8 +10,7 @@ use super::fault::Fault;
 use super::tables::{in_partition, is_live};
 
 type Records = ReadOnlyTable<(&'static str, &'static [u8]), &'static [u8]>;
-type Entry<'a> =
-    Result<(AccessGuard<'a, (&'static str, &'static [u8])>, AccessGuard<'a, &'static [u8]>), StorageError>;
+type Entry<'a> = Result<(AccessGuard<'a, (&'static str, &'static [u8])>, AccessGuard<'a, &'static [u8]>), StorageError>;
 
 /// Reads one page. Expired records count neither as records nor towards the limit.
 pub fn page(records: &Records, query: &Query, now_s: i64) -> Result<Page, Fault> {

@@ -68,9 +68,8 @@ impl Writer {
     /// Starts the thread.
     pub fn start(database: Arc<Database>, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let (jobs, waiting) = mpsc::channel(WAITING_JOBS);
-        let thread = thread::Builder::new()
-            .name("records-writer".to_owned())
-            .spawn(move || run(waiting, &database, &*clock))?;
+        let thread =
+            thread::Builder::new().name("records-writer".to_owned()).spawn(move || run(waiting, &database, &*clock))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
@@ -138,12 +137,7 @@ const fn second(now: Timestamp) -> i64 {
     now.unix_ms().div_euclid(1000)
 }
 
-fn do_writes(
-    tables: &mut Tables<'_>,
-    writes: &[Write],
-    token: Option<&str>,
-    now: Timestamp,
-) -> Result<Outcome, Fault> {
+fn do_writes(tables: &mut Tables<'_>, writes: &[Write], token: Option<&str>, now: Timestamp) -> Result<Outcome, Fault> {
     let now_s = second(now);
     let digest = token.map(|token| (token, limits::digest_of_writes(writes)));
     if let Some((token, digest)) = digest

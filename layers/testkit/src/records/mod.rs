@@ -62,6 +62,15 @@ pub enum RepeatedToken {
     AppliedAgain(&'static str),
 }
 
+/// What a store does with a bound of another type than the field's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MixedTypes {
+    /// As the port says: the condition does not hold.
+    NeverLess,
+    /// It fails in a way of its own, for the stated reason.
+    Unreliable(&'static str),
+}
+
 /// Where a store is allowed to differ from the port, and why.
 #[derive(Debug)]
 pub struct Differences {
@@ -69,6 +78,8 @@ pub struct Differences {
     pub removal: Removal,
     /// What a repeated transaction token does.
     pub repeated_token: RepeatedToken,
+    /// What comparing a number with a text does.
+    pub mixed_types: MixedTypes,
 }
 
 /// A store under test.
