@@ -10,8 +10,7 @@ pub struct IndexOptions {
     /// are those of the `object_store` crate (`aws_endpoint`, `aws_region`, `allow_http`, ...).
     pub storage: BTreeMap<String, String>,
     /// For how long a search may miss the commit of another process. Zero: it never does, at the price of
-    /// one listing of the table's versions for each search (some microseconds on disk, some 15 ms on S3).
-    /// Commits of this process are always seen.
+    /// one listing of the table's versions for each search. Commits of this process are always seen.
     pub freshness: Duration,
     /// From how many rows a table gets a vector index; below, an exact scan is as quick and exact.
     pub exact_scan_rows: usize,
