@@ -78,6 +78,7 @@ fn by_dimension(queries: &[Strip]) -> [Strip; STRIP] {
 fn multiply_by_queries<S: Simd>(simd: S, keys: &[Strip], queries: &[Strip; STRIP], out: &mut [Strip]) {
     let rows = keys.len();
     let tiles = rows.div_ceil(tile_rows::<S>());
+    out.fill(Strip::ZERO);
     for tile in 0..tiles {
         let (first, last) = (tile * rows / tiles, (tile + 1) * rows / tiles);
         multiply_rows(simd, keys, rows, first, queries, &mut out[first..last]);

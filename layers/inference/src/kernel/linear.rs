@@ -5,7 +5,11 @@ use rayon::prelude::*;
 
 use super::function::gelu;
 use super::strip::{Blocks, STRIP, Strip};
-use super::tile::{multiply_rows, tile_rows, vectors, vectors_mut};
+use super::tile::{multiply_rows, tile_rows, vectors_mut};
+
+/// How many inputs are summed up for all rows before the next ones: their weights for one block of outputs stay in
+/// the first-level cache meanwhile.
+const SLICE: usize = 128;
 
 /// What follows a linear layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,27 +118,26 @@ impl WithSimd for OutputBlocks<'_> {
         let tiles = rows.div_ceil(tile_rows::<S>());
         let blocks = self.out.chunks_exact_mut(rows).zip(self.weights.chunks_exact(self.inputs)).zip(self.bias);
         for ((out, weights), bias) in blocks {
-            for tile in 0..tiles {
-                // Tiles of equal height, give or take a row, instead of full ones and a remainder.
-                let (first, last) = (tile * rows / tiles, (tile + 1) * rows / tiles);
-                let out = &mut out[first..last];
-                multiply_rows(simd, self.x.strips(), rows, first, weights, out);
-                finish(simd, out, bias, self.activation);
+            out.fill(*bias);
+            let slices = self.x.strips().chunks(SLICE / STRIP * rows).zip(weights.chunks(SLICE));
+            for (x, weights) in slices {
+                for tile in 0..tiles {
+                    // Tiles of equal height, give or take a row, instead of full ones and a remainder.
+                    let (first, last) = (tile * rows / tiles, (tile + 1) * rows / tiles);
+                    multiply_rows(simd, x, rows, first, weights, &mut out[first..last]);
+                }
+            }
+            if self.activation == Activation::Gelu {
+                apply_gelu(simd, out);
             }
         }
     }
 }
 
-/// Adds the bias and applies the activation while the tile is still near.
+/// Applies GELU to each number.
 #[inline(always)]
-fn finish<S: Simd>(simd: S, out: &mut [Strip], bias: &Strip, activation: Activation) {
-    for strip in out {
-        for (value, bias) in vectors_mut::<S>(strip).iter_mut().zip(vectors::<S>(bias)) {
-            let sum = simd.add_f32s(*value, *bias);
-            *value = match activation {
-                Activation::None => sum,
-                Activation::Gelu => gelu(simd, sum),
-            };
-        }
+fn apply_gelu<S: Simd>(simd: S, strips: &mut [Strip]) {
+    for value in strips.iter_mut().flat_map(vectors_mut::<S>) {
+        *value = gelu(simd, *value);
     }
 }

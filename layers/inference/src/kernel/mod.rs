@@ -8,6 +8,8 @@ mod function;
 mod linear;
 mod norm;
 mod strip;
+#[cfg(test)]
+mod tests;
 mod tile;
 
 pub(crate) use attention::attend;

@@ -29,7 +29,7 @@ const fn pairs<S: Simd>() -> usize {
     STRIP / (2 * S::F32_LANES)
 }
 
-/// `out[r] = sum over k of left[r][k] * right[k]` for each of `MR` rows from `row` on.
+/// `out[r] += sum over k of left[row + r][k] * right[k]` for each of `MR` rows.
 ///
 /// `left` is a matrix of `rows` rows in blocks, `right` has a strip for each of its columns.
 #[inline(always)]
@@ -43,6 +43,10 @@ fn tile<S: Simd, const MR: usize>(
 ) {
     for pair in 0..pairs::<S>() {
         let mut sums = [[simd.splat_f32s(0.0); 2]; MR];
+        for (sums, out) in sums.iter_mut().zip(out.iter()) {
+            let out = vectors::<S>(out);
+            *sums = [out[2 * pair], out[2 * pair + 1]];
+        }
         for (left, right) in left.chunks_exact(rows).zip(right.as_chunks::<STRIP>().0) {
             let Some(left) = left[row..].first_chunk::<MR>() else { continue };
             for k in 0..STRIP {
@@ -63,7 +67,7 @@ fn tile<S: Simd, const MR: usize>(
     }
 }
 
-/// `out[r] = sum over k of left[row + r][k] * right[k]` for all rows of `out`, at most [`tile_rows`].
+/// `out[r] += sum over k of left[row + r][k] * right[k]` for all rows of `out`, at most [`tile_rows`].
 ///
 /// `left` is a matrix of `rows` rows in blocks, `right` has a strip for each of its columns.
 #[inline(always)]
