@@ -125,9 +125,8 @@ impl Server {
     }
 
     fn dynamodb(&self, operation: &str, body: &serde_json::Value) {
-        let headers = format!(
-            "X-Amz-Target: DynamoDB_20120810.{operation}\r\nContent-Type: application/x-amz-json-1.0\r\n"
-        );
+        let headers =
+            format!("X-Amz-Target: DynamoDB_20120810.{operation}\r\nContent-Type: application/x-amz-json-1.0\r\n");
         self.request("POST", "/", "dynamodb", &headers, &body.to_string());
     }
 

@@ -90,8 +90,35 @@ pub async fn keys_of_awkward_bytes_are_told_apart_and_listed(fixture: &Fixture) 
     let place = Place::fresh();
     let long = "ख".repeat(120);
     let names = [
-        ".", "..", "../../../etc/passwd", "/", "//", "%", "%2F", "%252F", "#", "?x=1", "&", "+", " ", "a b", "a+b", "a",
-        "A", "~", "=", "@", "con", "अनुबंध", "🌾", "\"<>|*:\\", "e\u{301}", "é", "\t", "\u{7f}", &long,
+        ".",
+        "..",
+        "../../../etc/passwd",
+        "/",
+        "//",
+        "%",
+        "%2F",
+        "%252F",
+        "#",
+        "?x=1",
+        "&",
+        "+",
+        " ",
+        "a b",
+        "a+b",
+        "a",
+        "A",
+        "~",
+        "=",
+        "@",
+        "con",
+        "अनुबंध",
+        "🌾",
+        "\"<>|*:\\",
+        "e\u{301}",
+        "é",
+        "\t",
+        "\u{7f}",
+        &long,
     ];
     let mut keys: Vec<_> = names.iter().map(|name| place.key(&[name])).collect();
     keys.extend([place.key(&["..", "..", "up"]), place.key(&[&long, "below"])]);

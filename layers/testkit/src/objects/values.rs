@@ -11,7 +11,8 @@ use super::{Fixture, Place};
 /// Also the empty one.
 pub async fn an_object_is_read_back_as_it_was_written(fixture: &Fixture) {
     let place = Place::fresh();
-    for (name, content) in [("empty", &b""[..]), ("bytes", &[0, 255, 13, 10, 26]), ("text", "अनुबंध 🌾".as_bytes())] {
+    for (name, content) in [("empty", &b""[..]), ("bytes", &[0, 255, 13, 10, 26]), ("text", "अनुबंध 🌾".as_bytes())]
+    {
         let key = place.key(&[name]);
         fixture.store.put(&key, Bytes::from_static(content)).await.unwrap();
         assert_eq!(fixture.store.get(&key).await.unwrap().as_deref(), Some(content), "{name}");

@@ -88,11 +88,8 @@ pub async fn an_update_sets_adds_and_removes_in_one_step(fixture: &Fixture) {
 
     let after = fixture.store.update(&first.key, change, Condition::Present).await.unwrap();
 
-    let expected = record(&first.key.partition, "a")
-        .with("count", -2)
-        .with("kept", "y")
-        .with("state", "done")
-        .with("fresh", 4);
+    let expected =
+        record(&first.key.partition, "a").with("count", -2).with("kept", "y").with("state", "done").with("fresh", 4);
     assert_eq!(after, expected);
     assert_eq!(fixture.store.get(&first.key).await.unwrap(), Some(expected));
 }
@@ -100,7 +97,8 @@ pub async fn an_update_sets_adds_and_removes_in_one_step(fixture: &Fixture) {
 /// Also one that sets nothing, or only removes.
 pub async fn an_update_of_an_absent_record_makes_it(fixture: &Fixture) {
     let partition = fresh_partition();
-    let changes = [("empty", Update::new()), ("removing", Update::new().remove("x")), ("add", Update::new().add("n", 2))];
+    let changes =
+        [("empty", Update::new()), ("removing", Update::new().remove("x")), ("add", Update::new().add("n", 2))];
     for (sort, change) in changes {
         let key = record(&partition, sort).key;
         let after = fixture.store.update(&key, change, Condition::Absent).await.unwrap();
@@ -146,7 +144,13 @@ pub async fn conditions_combine_with_all_and_any(fixture: &Fixture) {
         (Condition::Any(vec![shut(), small()]), true),
         (Condition::Any(vec![shut(), Condition::Absent]), false),
         (Condition::Any(vec![shut(), Condition::Always]), true),
-        (Condition::All(vec![Condition::Any(vec![shut(), open()]), Condition::Any(vec![Condition::Absent, small()])]), true),
+        (
+            Condition::All(vec![
+                Condition::Any(vec![shut(), open()]),
+                Condition::Any(vec![Condition::Absent, small()]),
+            ]),
+            true,
+        ),
         (Condition::Any(vec![Condition::All(vec![open(), shut()]), Condition::All(vec![shut(), small()])]), false),
     ];
     for (condition, holds) in cases {

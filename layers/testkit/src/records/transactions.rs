@@ -19,7 +19,8 @@ pub async fn a_transaction_does_all_of_its_writes(fixture: &Fixture) {
     ];
     fixture.store.transact(writes, None).await.unwrap();
 
-    let count = async |sort| fixture.store.get(&record(&partition, sort).key).await.unwrap().map(|found| found.int("count"));
+    let count =
+        async |sort| fixture.store.get(&record(&partition, sort).key).await.unwrap().map(|found| found.int("count"));
     assert_eq!(count("put").await, Some(Some(9)));
     assert_eq!(count("updated").await, Some(Some(2)));
     assert_eq!(count("deleted").await, None);
