@@ -24,7 +24,7 @@ fn given_a_demo_document_when_it_is_extracted_then_it_has_text() {
             Some(content) => Source::Content(content.to_owned()),
             None => Source::Fields(document["fields"].clone()),
         };
-        let extracted = extract::extract(text(&document, "entity_type"), source);
+        let extracted = extract::extract(text(&document, "entity_type"), &source, "");
         let extracted = extracted.unwrap_or_else(|problem| panic!("{id}: {problem}: {:?}", problem.errors));
         assert!(extracted.text.len() > 100, "{id} has little text: {}", extracted.text);
         assert!(extracted.title.is_some(), "{id} has no title");
@@ -59,8 +59,9 @@ fn given_a_demo_question_when_its_document_is_read_then_it_holds_the_expected_te
             Some(content) => Source::Content(content.to_owned()),
             None => Source::Fields(cited["fields"].clone()),
         };
-        let held =
-            extract::extract(text(cited, "entity_type"), source).map(|extracted| extracted.text).unwrap_or_default();
+        let held = extract::extract(text(cited, "entity_type"), &source, "")
+            .map(|extracted| extracted.text)
+            .unwrap_or_default();
         for expected in question["expected"].as_array().into_iter().flatten() {
             let expected = expected.as_str().unwrap_or_default();
             assert!(!expected.is_empty() && held.contains(expected), "{id}: `{expected}` is not in the cited document");

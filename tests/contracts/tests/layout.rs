@@ -15,8 +15,8 @@ fn files_ending(endings: &[&str]) -> Vec<String> {
 }
 
 fn is_for_tests(path: &str) -> bool {
-    let in_test_folder =
-        ["tests/", "layers/testkit/"].iter().any(|folder| path.starts_with(folder)) || path.contains("/tests/");
+    let in_test_folder = ["tests/", "layers/testkit/"].iter().any(|folder| path.starts_with(folder))
+        || ["/tests/", "/examples/"].iter().any(|folder| path.contains(folder));
     in_test_folder || path.ends_with("/tests.rs") || is_test_module(path)
 }
 

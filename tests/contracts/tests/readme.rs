@@ -61,7 +61,8 @@ fn given_a_make_command_when_the_makefile_is_asked_then_it_has_the_target() {
     for document in ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"] {
         for (line, _) in shell_commands(document).iter().filter(|(line, _)| line.starts_with("make ")) {
             let words: Vec<&str> = line.split_whitespace().skip(1).collect();
-            output("make", &[&["--dry-run", "--no-print-directory"], words.as_slice()].concat());
+            // It fails, and says why, when Make does not know a target.
+            let _ = output("make", &[&["--dry-run", "--no-print-directory"], words.as_slice()].concat());
         }
     }
 }
