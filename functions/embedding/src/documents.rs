@@ -205,7 +205,7 @@ impl Documents {
 
     /// Removes all of a collection's documents.
     pub(crate) async fn delete_all(&self, table: &IndexTable) -> Result<()> {
-        self.index.drop(table).await?;
+        self.index.remove(table).await?;
         self.forget_all(table).await
     }
 }

@@ -133,12 +133,15 @@ impl BoundEmbedder {
     async fn cached(&self, keys: &[Key]) -> Vec<Option<Embedding>> {
         use futures::StreamExt;
         let dimensions = self.inner.model().dimensions;
-        let reads = keys.iter().map(|key| async move {
-            match self.records.get(key).await {
-                Ok(record) => record.and_then(|record| read(&record, dimensions)),
-                Err(error) => {
-                    tracing::warn!(%error, "the embedding cache could not be read");
-                    None
+        let reads = keys.iter().cloned().map(|key| {
+            let records = self.records.clone();
+            async move {
+                match records.get(&key).await {
+                    Ok(record) => record.and_then(|record| read(&record, dimensions)),
+                    Err(error) => {
+                        tracing::warn!(%error, "the embedding cache could not be read");
+                        None
+                    }
                 }
             }
         });
@@ -155,8 +158,9 @@ impl BoundEmbedder {
                 .with("tokens", i64::try_from(embedding.tokens).unwrap_or(i64::MAX))
                 .with("truncated", embedding.truncated)
                 .expiring(expires_at);
+            let records = self.records.clone();
             async move {
-                if let Err(error) = self.records.put(record, Condition::Always).await {
+                if let Err(error) = records.put(record, Condition::Always).await {
                     tracing::warn!(%error, "the embedding cache could not be written");
                 }
             }

@@ -121,7 +121,7 @@ impl ChunkIndex for LanceIndex {
         guarded(self.tables.create(table, dimensions)).await
     }
 
-    async fn drop(&self, table: &IndexTable) -> Result<()> {
+    async fn remove(&self, table: &IndexTable) -> Result<()> {
         self.tables.remove(table).await
     }
 

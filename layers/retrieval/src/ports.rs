@@ -76,7 +76,7 @@ pub trait ChunkIndex: Send + Sync + fmt::Debug {
     async fn create(&self, table: &IndexTable, dimensions: usize) -> Result<()>;
 
     /// Removes the table and all that is in it; removing an absent one is no error.
-    async fn drop(&self, table: &IndexTable) -> Result<()>;
+    async fn remove(&self, table: &IndexTable) -> Result<()>;
 
     /// Replaces all chunks of each document in one step: a search sees all of the old or all of the new,
     /// for all the documents of the call.

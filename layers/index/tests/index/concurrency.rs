@@ -114,7 +114,7 @@ async fn a_table_that_another_process_made_anew_is_read_as_the_new_one() {
     assert_eq!(fixture.keyword("words").await.len(), 1);
 
     let other = fixture.other_process();
-    other.drop(&fixture.table).await.unwrap();
+    other.remove(&fixture.table).await.unwrap();
     other.create(&fixture.table, crate::fixture::DIMENSIONS).await.unwrap();
     other.upsert(&fixture.table, vec![document("new", &["new words"])]).await.unwrap();
     assert_eq!(texts(&fixture.keyword("words").await), ["new words"]);

@@ -39,7 +39,7 @@ async fn a_table_on_s3_is_written_searched_maintained_and_dropped() {
     assert_eq!(index.count(&table).await.unwrap(), 1);
     index.maintain(&table).await.unwrap();
     assert_eq!(ids(&index.keyword(&table, "payment", 5, None).await.unwrap()), ["a"]);
-    index.drop(&table).await.unwrap();
+    index.remove(&table).await.unwrap();
     assert_eq!(index.count(&table).await.unwrap_err().kind, ProblemKind::NotFound);
 }
 

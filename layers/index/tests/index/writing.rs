@@ -114,8 +114,8 @@ async fn creating_again_changes_nothing_and_other_dimensions_are_a_conflict() {
 async fn a_dropped_table_is_gone_and_can_be_made_again() {
     let fixture = Fixture::new().await;
     fixture.upsert(vec![document("a", &["old"])]).await;
-    fixture.index.drop(&fixture.table).await.unwrap();
-    fixture.index.drop(&fixture.table).await.unwrap();
+    fixture.index.remove(&fixture.table).await.unwrap();
+    fixture.index.remove(&fixture.table).await.unwrap();
     assert_eq!(fixture.index.count(&fixture.table).await.unwrap_err().kind, ProblemKind::NotFound);
 
     fixture.index.create(&fixture.table, 4).await.unwrap();
@@ -134,7 +134,7 @@ async fn tables_of_tenants_and_collections_are_apart() {
     for other in &others {
         assert_eq!(fixture.index.count(other).await.unwrap(), 0);
     }
-    fixture.index.drop(&others[1]).await.unwrap();
+    fixture.index.remove(&others[1]).await.unwrap();
     assert_eq!(fixture.index.count(&fixture.table).await.unwrap(), 1);
 }
 

@@ -1,19 +1,14 @@
 //! The loop of one generation, on a thread of its own.
 
-use candle_transformers::generation::{LogitsProcessor, Sampling};
 use mandi_core::ports::{FinishReason, ModelError, TokenUsage};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::decoder::Utf8Decoder;
 use super::llama::{Interrupted, Llama};
+use super::sampler;
 use super::stop::{Passed, StopFilter};
 use super::tokenizer::GgufTokenizer;
 use crate::watched::Event;
-
-/// With a temperature, one of so many likeliest tokens is drawn.
-const TOP_K: usize = 40;
-/// With a temperature, the tokens that are drawn from have together so much probability.
-const TOP_P: f64 = 0.95;
 
 /// A generation, ready to run.
 #[derive(Debug)]
@@ -41,13 +36,12 @@ fn steps(llama: &Llama, tokenizer: &GgufTokenizer, job: &Job, sender: &Sender) -
     let cancelled = || sender.is_closed();
     let emit = |event: Event| sender.send(Ok(event)).map_err(|_| Interrupted::Cancelled);
     let mut session = llama.session(job.prompt.len() + job.max_tokens);
-    let mut sampler = LogitsProcessor::from_sampling(rand::random(), sampling(job.temperature));
     let mut decoder = Utf8Decoder::default();
     let mut filter = StopFilter::new(&job.stop);
     let mut logits = llama.forward(&job.prompt, &mut session, &cancelled)?;
     let mut output_tokens = 0;
     let reason = loop {
-        let token = sampler.sample(&logits)?;
+        let token = sampler::next(&logits, job.temperature)?;
         if tokenizer.ends(token) {
             break FinishReason::Stop;
         }
@@ -67,12 +61,4 @@ fn steps(llama: &Llama, tokenizer: &GgufTokenizer, job: &Job, sender: &Sender) -
     emit(Event::Text(filter.finish()))?;
     let usage = TokenUsage { input_tokens: job.prompt.len() as u64, output_tokens: output_tokens as u64 };
     emit(Event::Finish(reason, usage))
-}
-
-fn sampling(temperature: f32) -> Sampling {
-    if temperature > 0.0 {
-        Sampling::TopKThenTopP { k: TOP_K, p: TOP_P, temperature: f64::from(temperature) }
-    } else {
-        Sampling::ArgMax
-    }
 }

@@ -11,6 +11,7 @@ mod lazy;
 mod linear;
 mod llama;
 mod prompt;
+mod sampler;
 mod stop;
 mod tokenizer;
 
