@@ -31,7 +31,7 @@ settings! {
     DATA_DIR = "MANDI_DATA", Some(".mandi/data"), "folder of the local store (runner)";
     MODELS_DIR = "MANDI_MODELS", Some(".mandi/models"), "folder of the model files; `/opt/models` in the Lambda layer";
     PORT = "MANDI_PORT", Some("8080"), "port that the runner listens on; 0 picks a free one";
-    LOG = "MANDI_LOG", Some("info"), "what is logged, as in `RUST_LOG`";
+    LOG = "MANDI_LOG", Some("info,lance=warn"), "what is logged, as in `RUST_LOG`";
     JWT_ISSUER = "MANDI_JWT_ISSUER", Some("mandi-local"), "the `iss` that tokens must have";
     JWT_AUDIENCE = "MANDI_JWT_AUDIENCE", Some("mandi"), "the `aud` that tokens must have";
     JWKS_URL = "MANDI_JWKS_URL", None, "URL of the issuer's public keys (AWS)";

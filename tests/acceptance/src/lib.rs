@@ -193,7 +193,6 @@ pub struct Client {
 
 impl Client {
     /// A request.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)
     }
@@ -273,7 +272,6 @@ impl Answer {
     ///
     /// # Panics
     /// It has another; the body is in the message.
-    #[must_use]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         serde_json::from_str(&self.text).unwrap()

@@ -174,6 +174,25 @@ impl From<ModelError> for Problem {
     }
 }
 
+/// What a model can be relied on for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// The longest prompt that it reads in reasonable time, in tokens.
+    pub prompt_tokens: usize,
+    /// Whether it writes all our languages; if not, English alone.
+    pub multilingual: bool,
+    /// Whether it follows instructions well enough to put a question in other words, and to choose among
+    /// passages by itself.
+    pub careful: bool,
+}
+
+impl Default for Abilities {
+    /// Those of the large models of providers.
+    fn default() -> Self {
+        Self { prompt_tokens: usize::MAX, multilingual: true, careful: true }
+    }
+}
+
 /// A language model.
 #[async_trait]
 pub trait LanguageModel: Send + Sync + fmt::Debug {
@@ -182,6 +201,11 @@ pub trait LanguageModel: Send + Sync + fmt::Debug {
 
     /// How many tokens prompt and answer may have together.
     fn context_tokens(&self) -> usize;
+
+    /// What it can be relied on for.
+    fn abilities(&self) -> Abilities {
+        Abilities::default()
+    }
 
     /// Begins to generate. The error of a call that never began comes from here, later ones from the stream.
     async fn generate(&self, generation: Generation) -> Result<GenerationStream, ModelError>;

@@ -8,7 +8,7 @@ mod records;
 
 pub use embedder::{Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, Reranker, TokenSpans};
 pub use language_model::{
-    ChatMessage, Delta, FinishReason, Generation, GenerationStream, LanguageModel, ModelError, ModelRef, Role,
+    Abilities, ChatMessage, Delta, FinishReason, Generation, GenerationStream, LanguageModel, ModelError, ModelRef, Role,
     TimeoutPhase, TokenUsage,
 };
 pub use objects::{ObjectKey, ObjectPage, ObjectPrefix, Objects, ObjectsError, PutOutcome};

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use mandi_core::ports::{Generation, GenerationStream, LanguageModel, ModelError, ModelRef};
+use mandi_core::ports::{Abilities, Generation, GenerationStream, LanguageModel, ModelError, ModelRef};
 use tokio::sync::OnceCell;
 
-use super::{GgufModel, PROVIDER, file};
+use super::{ABILITIES, GgufModel, PROVIDER, file};
 use crate::timeouts::Timeouts;
 
 /// A model whose file was found whole at start; its weights are loaded once, when they are first needed.
@@ -43,6 +43,10 @@ impl LazyGgufModel {
 impl LanguageModel for LazyGgufModel {
     fn model(&self) -> ModelRef {
         ModelRef { provider: PROVIDER.to_owned(), model: self.name.clone() }
+    }
+
+    fn abilities(&self) -> Abilities {
+        ABILITIES
     }
 
     fn context_tokens(&self) -> usize {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::Stream;
-use mandi_core::ports::{Generation, GenerationStream, LanguageModel, ModelError, ModelRef};
+use mandi_core::ports::{Abilities, Generation, GenerationStream, LanguageModel, ModelError, ModelRef};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
@@ -33,6 +33,9 @@ use self::llama::Llama;
 use self::tokenizer::GgufTokenizer;
 use crate::timeouts::Timeouts;
 use crate::watched::{Event, watched};
+
+/// What a model of some hundred million parameters can be relied on for, on two cores.
+const ABILITIES: Abilities = Abilities { prompt_tokens: 500, multilingual: false, careful: false };
 
 /// The provider's name in metering, of which the price table's keys are made.
 pub const PROVIDER: &str = "local";
@@ -131,6 +134,10 @@ impl GgufModel {
 impl LanguageModel for GgufModel {
     fn model(&self) -> ModelRef {
         ModelRef { provider: PROVIDER.to_owned(), model: self.name.clone() }
+    }
+
+    fn abilities(&self) -> Abilities {
+        ABILITIES
     }
 
     fn context_tokens(&self) -> usize {

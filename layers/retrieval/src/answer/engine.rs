@@ -7,11 +7,11 @@ use async_stream::stream;
 use futures::StreamExt;
 use mandi_core::metering::Task;
 use mandi_core::ports::{ChatMessage, Delta, FinishReason, Generation, LanguageModel, Reranker, TokenUsage};
-use mandi_core::{Clock, Problem, Result, Timestamp};
+use mandi_core::{Clock, Language, Problem, Result, Timestamp};
 
 use super::calls::OpenCall;
 use super::events::{AnswerDone, AnswerEvent, AnswerRequest, AnswerStream, DegradedReason, Finish, RewriteMode};
-use super::generate::{Step, VerifiedStream};
+use super::generate::{Expectation, Step, VerifiedStream};
 use super::shown::Shown;
 use crate::characters::is_mostly_not_latin;
 use crate::citations::VerifiedCitation;
@@ -109,6 +109,7 @@ impl AnswerEngine {
                                 continue;
                             }
                             Step::Unsupported => ending.degraded = Some(DegradedReason::UnsupportedSentence),
+                            Step::NotAnAnswer => ending.degraded = Some(DegradedReason::NotAnAnswer),
                             Step::NotEnoughData if shown.is_empty() => ending.finish = Finish::NotEnoughData,
                             Step::NotEnoughData => {}
                             Step::Finished(reason, usage) => {
@@ -215,7 +216,7 @@ impl AnswerEngine {
     /// The question as it is searched for and answered.
     async fn standalone_question(&self, request: &AnswerRequest) -> String {
         let by_model = match (&request.model, request.rewrite) {
-            (Some(model), RewriteMode::Model) => self.rewritten_by(model.as_ref(), request).await,
+            (Some(model), RewriteMode::Model) if model.abilities().careful => self.rewritten_by(model.as_ref(), request).await,
             _ => None,
         };
         let by_keywords = || match request.rewrite {
@@ -259,24 +260,41 @@ impl AnswerEngine {
         relevant: &[Passage],
     ) -> Result<(VerifiedStream, Vec<Passage>), DegradedReason> {
         let model = request.model.as_ref().ok_or(DegradedReason::NoModel)?;
+        let abilities = model.abilities();
+        if !abilities.multilingual && request.language != Language::En {
+            return Err(DegradedReason::LanguageNotWritten);
+        }
+        let mut offered = relevant.to_vec();
+        let best_passage = if abilities.careful { None } else { self.put_best_first(request, question, &mut offered).await };
         let answer_tokens = usize::try_from(request.max_tokens).unwrap_or(usize::MAX);
-        let budget = model.context_tokens().saturating_sub(answer_tokens).min(self.settings.prompt_tokens);
-        let offered = &relevant[..relevant.len().min(self.settings.prompt_passages)];
-        let fitting = prompts::passages_that_fit(offered, question, &request.instructions, budget);
+        let budget = model.context_tokens().saturating_sub(answer_tokens).min(self.settings.prompt_tokens).min(abilities.prompt_tokens);
+        offered.truncate(self.settings.prompt_passages);
+        let fitting = prompts::passages_that_fit(&offered, question, &request.instructions, budget);
         if fitting == 0 {
             return Err(DegradedReason::ContextTooSmall);
         }
-        let prompted = offered[..fitting].to_vec();
-        let messages = prompts::answer(question, &prompted, request.language, &request.instructions);
+        offered.truncate(fitting);
+        let messages = prompts::answer(question, &offered, request.language, &request.instructions);
         let mut call = OpenCall::begin(&request.calls, &self.clock, model.model(), Task::Chat, &messages);
         match model.generate(greedy(messages, request.max_tokens)).await {
-            Ok(deltas) => Ok((VerifiedStream::new(deltas, call), prompted)),
+            Ok(deltas) => {
+                let expected = Expectation { question: question.to_owned(), best_passage };
+                Ok((VerifiedStream::new(deltas, call, expected), offered))
+            }
             Err(error) => {
                 tracing::warn!(%error, "the language model cannot be called; the answer is extractive");
                 call.failed();
                 Err(DegradedReason::ModelFailed)
             }
         }
+    }
+
+    /// Puts the passage whose sentence answers best in the first place, for a model that would not find it
+    /// among others. Returns its place; `None` when no sentence answers.
+    async fn put_best_first(&self, request: &AnswerRequest, question: &str, passages: &mut [Passage]) -> Option<usize> {
+        let best = self.extract(&request.question, question, passages).await.first()?.passage;
+        passages[..=best].rotate_right(1);
+        Some(0)
     }
 
     /// The sentences of the sources that answer best, by the cross-encoder too where it knows the language.

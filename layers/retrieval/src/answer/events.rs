@@ -124,6 +124,10 @@ pub enum DegradedReason {
     ModelFailed,
     /// The language model wrote a sentence that the sources do not support.
     UnsupportedSentence,
+    /// The language model wrote a sentence that its sources hold, and that does not answer the question.
+    NotAnAnswer,
+    /// The language model does not write the language of the answer.
+    LanguageNotWritten,
     /// The language model wrote nothing.
     EmptyAnswer,
     /// The provider withheld the answer.
