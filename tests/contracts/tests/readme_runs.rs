@@ -24,7 +24,7 @@ impl Runner {
         assert!(mandi.is_file(), "there is no {}: run `cargo build --workspace`", mandi.display());
         let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("readme-{}", std::process::id()));
         let mut command = Command::new(mandi);
-        command.args(["up", "--demo", "--port", "0", "--data"]).arg(&data).current_dir(root());
+        command.args(["up", "--demo", "--port", "0", "--data"]).arg(&data).current_dir(root()).env("MANDI_LOG", "warn");
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap_or_else(|error| panic!("mandi up: {error}"));
         let stdout = process.stdout.take().unwrap_or_else(|| panic!("mandi up has no output"));
         let mut runner = Self { process, data, port: String::new() };
