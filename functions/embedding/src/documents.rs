@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::collections::Collection;
 use crate::embedders::Embedders;
 
-pub(crate) use input::{DocumentInput, File, NewDocuments, NewDocumentsSchema};
+pub(crate) use input::{DocumentInput, File, ManyDocuments, NewDocuments, NewDocumentsSchema};
 
 /// How far a document has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

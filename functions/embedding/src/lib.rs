@@ -35,10 +35,22 @@ pub fn routes(state: EmbeddingState) -> Router {
     routes::all().with_state(state).split_for_parts().0
 }
 
+/// What the document names besides what its routes name: the parts of recursive and of hand-read bodies.
+#[derive(OpenApi)]
+#[openapi(components(schemas(
+    documents::DocumentInput,
+    documents::ManyDocuments,
+    mandi_retrieval::filter::FieldName,
+    mandi_retrieval::filter::FieldRange,
+    mandi_retrieval::filter::FieldValue,
+    mandi_retrieval::filter::FieldValues
+)))]
+struct Parts;
+
 /// The OpenAPI document of these routes.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let described: OpenApiRouter<EmbeddingState> =
-        OpenApiRouter::with_openapi(openapi::Base::openapi()).merge(routes::all());
+        OpenApiRouter::with_openapi(openapi::Base::openapi().merge_from(Parts::openapi())).merge(routes::all());
     openapi::with_problems(described.into_openapi())
 }

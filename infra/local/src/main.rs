@@ -15,14 +15,18 @@ mod up;
 use std::process::ExitCode;
 
 use clap::Parser;
+use mandi_core::ProblemKind;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     match commands::Cli::parse().run().await {
         Ok(code) => code,
         Err(problem) => {
-            let causes = problem.causes();
-            let because = if causes.is_empty() { String::new() } else { format!(" ({causes})") };
+            // Where it is not our fault the detail says it all.
+            let because = match problem.kind {
+                ProblemKind::Internal => format!(" ({})", problem.causes()),
+                _ => String::new(),
+            };
             commands::complain(&format!("mandi: {}{because}", problem.detail));
             ExitCode::FAILURE
         }

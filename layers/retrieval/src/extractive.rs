@@ -33,6 +33,9 @@ pub const DOUBTFUL_RERANK: f32 = 0.02;
 /// The coverage that overrules a doubting cross-encoder.
 pub const SURE_COVERAGE: f32 = 0.8;
 
+/// What a term counts that the question carries over from the conversation.
+const CARRIED_WEIGHT: f32 = 0.25;
+
 /// At most so many sentences make an answer.
 const MAX_SENTENCES: usize = 3;
 /// A further sentence must score at least this share of the best one,
@@ -147,11 +150,17 @@ impl<'a> Reading<'a> {
         Self { question, passages, terms, weights, codes: codes(question), foreign: is_mostly_not_latin(question) }
     }
 
-    /// Takes the codes that passages must hold from what was asked, and not from a rewrite of it, whose codes are
-    /// those of the conversation and need not be repeated in each clause.
+    /// Tells what was asked from what a rewrite carried over from the conversation: codes that passages must hold
+    /// are those that were asked for, and what was carried over says what the answer is about, not what it is.
     #[must_use]
-    pub fn with_codes_of(mut self, asked: &str) -> Self {
+    pub fn asked(mut self, asked: &str) -> Self {
         self.codes = codes(asked);
+        let own = topic_terms(asked);
+        for (term, weight) in self.weights.terms.iter().zip(&mut self.weights.weights) {
+            if !own.contains(term) {
+                *weight *= CARRIED_WEIGHT;
+            }
+        }
         self
     }
 

@@ -27,7 +27,7 @@ async fn the_same_key_and_body_replay_the_stored_response() {
     let other = json!({"assistant_type": "erp"});
     post(&client, "/v1/conversations", "key-1", &other).await.expect_problem(409, "conflict", "Idempotency-Key");
     post(&server.client("other"), "/v1/conversations", "key-1", &other).await.expect(201);
-    post(&client, "/v1/conversations", "not visible \u{7f}", &body).await.expect_problem(400, "invalid-request", "Idempotency-Key");
+    post(&client, "/v1/conversations", "two words", &body).await.expect_problem(400, "invalid-request", "Idempotency-Key");
 }
 
 #[tokio::test]

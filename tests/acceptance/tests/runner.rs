@@ -22,7 +22,7 @@ async fn a_data_folder_in_use_a_port_in_use_and_a_missing_model_are_said_at_star
     let output = Command::new(mandi()).args(["up", "--port", port, "--data"]).arg(other.path()).output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().contains(&format!("port {port} is in use")));
     let nothing = refused(&Setup::on(other.path()).with("MANDI_MODELS", "/nonexistent")).await;
-    assert!(nothing.contains("model.safetensors") && nothing.contains("make models"), "{nothing}");
+    assert!(nothing.contains("minilm-l6") && nothing.contains("make models"), "{nothing}");
 }
 
 #[tokio::test]

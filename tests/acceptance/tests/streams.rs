@@ -85,13 +85,15 @@ async fn a_second_message_waits_for_the_first() {
 
 #[tokio::test]
 async fn a_client_that_does_not_want_to_resume_cancels_the_model_by_going_away() {
-    let stub = OpenAiStub::start(Script::text(&cited()).paced(Duration::from_millis(300), Duration::from_millis(300))).await.unwrap();
+    let stub = OpenAiStub::start(Script::text(&cited()).paced(Duration::ZERO, Duration::from_millis(60))).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let server = Setup::on(folder.path()).with_model_at(&stub.base_url()).start().await;
     let (client, path) = ready(&server).await;
     let body = json!({"content": "When must the buyer pay?", "resumable": false});
     let response = client.request(Method::POST, &path).header("accept", "text/event-stream").json(&body).send().await.unwrap();
-    let message = events::read(response, 1).await[0].data()["message_id"].as_str().unwrap().to_owned();
+    // The second event is the first word: the model is writing.
+    let seen = events::read(response, 2).await;
+    let message = seen[0].data()["message_id"].as_str().unwrap().to_owned();
     let rest = resume(&client, &path, &message, 1).await;
     assert_eq!(rest.last().unwrap().name, "error");
     assert_eq!(rest.last().unwrap().data()["type"], "/problems/stream-interrupted");

@@ -43,3 +43,18 @@ fn given_an_operation_when_read_in_the_contract_then_it_says_who_may_call_it_and
         }
     }
 }
+
+#[test]
+fn given_the_contract_when_it_refers_to_a_schema_then_the_schema_is_there() {
+    let mut document = mandi_chat::openapi();
+    document.merge(mandi_embedding::openapi());
+    let document = serde_json::to_value(document).unwrap_or_default();
+    let text = document.to_string();
+    let dangling: Vec<&str> = text
+        .split("\"#/components/schemas/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|name| document["components"]["schemas"].get(name).is_none())
+        .collect();
+    assert!(dangling.is_empty(), "{dangling:?}");
+}

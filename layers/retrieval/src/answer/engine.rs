@@ -25,6 +25,9 @@ const SENTENCES_TO_RERANK: usize = 12;
 /// The longest rewrite that is asked for, in tokens.
 const REWRITE_TOKENS: u32 = 80;
 
+/// The longest answer of a model that does not keep to the question, in tokens.
+const SHORT_ANSWER_TOKENS: u32 = 96;
+
 /// What can be set for all answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnswerSettings {
@@ -92,7 +95,7 @@ impl AnswerEngine {
             let mut shown = Shown::default();
             let mut first_token_ms = None;
             let mut ending = Ending { finish: Finish::Stop, degraded: None, usage: None };
-            let places = Reading::of(&question, &found).with_codes_of(&request.question).relevant();
+            let places = Reading::of(&question, &found).asked(&request.question).relevant();
             let relevant: Vec<Passage> = places.iter().map(|place| found[*place].clone()).collect();
             if relevant.is_empty() {
                 ending.finish = Finish::NotEnoughData;
@@ -266,7 +269,8 @@ impl AnswerEngine {
         }
         let mut offered = relevant.to_vec();
         let best_passage = if abilities.careful { None } else { self.put_best_first(request, question, &mut offered).await };
-        let answer_tokens = usize::try_from(request.max_tokens).unwrap_or(usize::MAX);
+        let max_tokens = if abilities.careful { request.max_tokens } else { request.max_tokens.min(SHORT_ANSWER_TOKENS) };
+        let answer_tokens = usize::try_from(max_tokens).unwrap_or(usize::MAX);
         let budget = model.context_tokens().saturating_sub(answer_tokens).min(self.settings.prompt_tokens).min(abilities.prompt_tokens);
         offered.truncate(self.settings.prompt_passages);
         let fitting = prompts::passages_that_fit(&offered, question, &request.instructions, budget);
@@ -276,7 +280,7 @@ impl AnswerEngine {
         offered.truncate(fitting);
         let messages = prompts::answer(question, &offered, request.language, &request.instructions);
         let mut call = OpenCall::begin(&request.calls, &self.clock, model.model(), Task::Chat, &messages);
-        match model.generate(greedy(messages, request.max_tokens)).await {
+        match model.generate(greedy(messages, max_tokens)).await {
             Ok(deltas) => {
                 let expected = Expectation { question: question.to_owned(), best_passage };
                 Ok((VerifiedStream::new(deltas, call, expected), offered))
@@ -299,13 +303,13 @@ impl AnswerEngine {
 
     /// The sentences of the sources that answer best, by the cross-encoder too where it knows the language.
     async fn extract(&self, asked: &str, question: &str, found: &[Passage]) -> Vec<Pick> {
-        let reading = Reading::of(question, found).with_codes_of(asked);
+        let reading = Reading::of(question, found).asked(asked);
         let mut candidates = reading.candidates();
         if let Some(reranker) = self.reranker.as_deref().filter(|_| !is_mostly_not_latin(question)) {
             let first = candidates.iter().take(SENTENCES_TO_RERANK);
             let texts: Vec<String> =
                 first.map(|candidate| found[candidate.passage].text[candidate.bytes.clone()].to_owned()).collect();
-            match reranker.scores(question, &texts).await {
+            match reranker.scores(asked, &texts).await {
                 Ok(scores) => candidates = extractive::with_sentence_scores(candidates, &scores),
                 Err(error) => tracing::warn!(%error, "the cross-encoder failed; sentences are chosen by words"),
             }

@@ -100,7 +100,7 @@ fn a_question_about_a_code_is_answered_from_documents_that_hold_it_and_no_others
     assert!(extract_answer("What is the total amount of invoice INV-43?", &corpus()).is_empty());
     let corpus = corpus();
     let follow_up =
-        Reading::of("and when must the buyer pay? (invoice INV-43)", &corpus).with_codes_of("and when must he pay?");
+        Reading::of("and when must the buyer pay? (invoice INV-43)", &corpus).asked("and when must he pay?");
     assert!(!follow_up.relevant().is_empty());
 }
 
