@@ -1,5 +1,6 @@
 //! Writes an answer: it is told into the message's stream, and its end is one transaction.
 
+use mandi_core::Problem;
 use mandi_core::Result;
 use mandi_core::metering::{CallStatus, Task};
 use mandi_core::ports::{Role, TokenUsage};
@@ -7,7 +8,6 @@ use mandi_core::streams::Writer;
 use mandi_retrieval::answer::tell::{End, cancelled_problem, done_data, error_data, tell};
 use mandi_retrieval::answer::{AnswerDone, AnswerRequest, CallLog, Citation, ModelCall};
 use mandi_retrieval::confidence::ConfidenceParts;
-use mandi_core::Problem;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +44,8 @@ impl Answering {
         match told.end {
             End::Done(answered) => finish(&state, &exchange, writer, told.citations, *answered).await,
             End::Failed { problem, calls } => {
-                fail(&state, &exchange, writer, Partial { text: told.text, citations: told.citations, calls }, &problem).await
+                fail(&state, &exchange, writer, Partial { text: told.text, citations: told.citations, calls }, &problem)
+                    .await
             }
             End::Cancelled => {
                 let partial = Partial { text: told.text, citations: told.citations, calls: calls.ended() };
@@ -97,7 +98,13 @@ async fn finish(
     writer.finish("done", data, state.messages.end(exchange, &message, &answered.calls)?).await
 }
 
-async fn fail(state: &ChatState, exchange: &Exchange, writer: Writer, partial: Partial, problem: &Problem) -> Result<()> {
+async fn fail(
+    state: &ChatState,
+    exchange: &Exchange,
+    writer: Writer,
+    partial: Partial,
+    problem: &Problem,
+) -> Result<()> {
     let (kind, causes) = (problem.kind.name(), problem.causes());
     tracing::warn!(message = %exchange.assistant, kind, causes, "an answer failed");
     let details = AnswerDetails {
@@ -115,7 +122,12 @@ async fn fail(state: &ChatState, exchange: &Exchange, writer: Writer, partial: P
 }
 
 /// The assistant's message at its end.
-pub(crate) fn ended(exchange: &Exchange, content: String, status: MessageStatus, answer: Option<AnswerDetails>) -> Message {
+pub(crate) fn ended(
+    exchange: &Exchange,
+    content: String,
+    status: MessageStatus,
+    answer: Option<AnswerDetails>,
+) -> Message {
     Message { id: exchange.assistant.clone(), role: Role::Assistant, content, status, answer, ..exchange.user.clone() }
 }
 

@@ -156,7 +156,12 @@ impl Conversations {
     }
 
     /// The user's conversations, newest first.
-    pub(crate) async fn list(&self, owner: &Principal, limit: usize, after: Option<String>) -> Result<(Vec<Conversation>, Option<String>)> {
+    pub(crate) async fn list(
+        &self,
+        owner: &Principal,
+        limit: usize,
+        after: Option<String>,
+    ) -> Result<(Vec<Conversation>, Option<String>)> {
         let partition = Partition::of(&owner.tenant, &["conversations", &owner.user]);
         let query = Query { partition, range: Range::All, order: Order::Descending, limit, after };
         let Page { records, next } = self.records.query(query).await?;
@@ -209,12 +214,12 @@ fn checked_title(title: &str) -> Result<String> {
 }
 
 fn read(record: &Record) -> Result<Conversation> {
-    let stored = |name: &str| {
-        record.text(name).ok_or_else(|| Problem::internal(format!("a conversation has no `{name}`")))
-    };
+    let stored =
+        |name: &str| record.text(name).ok_or_else(|| Problem::internal(format!("a conversation has no `{name}`")));
     let named = |name: &str| Ok::<_, Problem>(serde_json::Value::from(stored(name)?));
     Ok(Conversation {
-        id: ConversationId::parse(&record.key.sort).ok_or_else(|| Problem::internal("a conversation's id is not one"))?,
+        id: ConversationId::parse(&record.key.sort)
+            .ok_or_else(|| Problem::internal("a conversation's id is not one"))?,
         assistant_type: serde_json::from_value(named("assistant_type")?).map_err(Problem::internal)?,
         language: serde_json::from_value(named("language")?).map_err(Problem::internal)?,
         title: record.text("title").map(str::to_owned),

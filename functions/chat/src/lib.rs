@@ -33,6 +33,7 @@ pub fn routes(state: ChatState) -> Router {
 /// The OpenAPI document of these routes.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let described: OpenApiRouter<ChatState> = OpenApiRouter::with_openapi(openapi::Base::openapi()).merge(routes::all());
+    let described: OpenApiRouter<ChatState> =
+        OpenApiRouter::with_openapi(openapi::Base::openapi()).merge(routes::all());
     openapi::with_problems(described.into_openapi())
 }

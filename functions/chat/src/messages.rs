@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use mandi_core::ids::{CallId, ConversationId, MessageId};
 use mandi_core::metering::{Meter, MeteredCall, merged, transact_contended};
-use mandi_core::ports::{Condition, Key, ModelRef, Order, Query, Range, Record, Records, RecordsError, Role, Update, Write};
+use mandi_core::ports::{
+    Condition, Key, ModelRef, Order, Query, Range, Record, Records, RecordsError, Role, Update, Write,
+};
 use mandi_core::streams::{StreamId, Streams, Writer};
 use mandi_core::{Clock, Language, Principal, Problem, Result, Timestamp};
 use mandi_retrieval::answer::{Citation, DegradedReason, Finish, ModelCall};
@@ -120,7 +122,12 @@ impl Messages {
     ///
     /// # Errors
     /// `conflict` while another message of the conversation is being answered.
-    pub(crate) async fn begin(&self, owner: &Principal, conversation: Conversation, question: Question) -> Result<(Exchange, Writer)> {
+    pub(crate) async fn begin(
+        &self,
+        owner: &Principal,
+        conversation: Conversation,
+        question: Question,
+    ) -> Result<(Exchange, Writer)> {
         let Question { content, language, model } = question;
         let now = self.clock.now();
         let user = Message {
@@ -199,7 +206,12 @@ impl Messages {
 
     /// The exchange whose answer was left unfinished, with the conversation it belongs to; `None` when the
     /// answer has ended.
-    pub(crate) async fn unfinished(&self, owner: &Principal, conversation: Conversation, id: &MessageId) -> Result<Option<Exchange>> {
+    pub(crate) async fn unfinished(
+        &self,
+        owner: &Principal,
+        conversation: Conversation,
+        id: &MessageId,
+    ) -> Result<Option<Exchange>> {
         let Some(found) = self.records.get(&key(owner, &conversation.id, id)).await? else { return Ok(None) };
         let message: Message = found.json("message")?;
         if message.status != MessageStatus::Streaming {
@@ -218,15 +230,27 @@ impl Messages {
     }
 
     /// The messages of a conversation, oldest first.
-    pub(crate) async fn list(&self, owner: &Principal, conversation: &ConversationId, limit: usize, after: Option<String>) -> Result<(Vec<Message>, Option<String>)> {
+    pub(crate) async fn list(
+        &self,
+        owner: &Principal,
+        conversation: &ConversationId,
+        limit: usize,
+        after: Option<String>,
+    ) -> Result<(Vec<Message>, Option<String>)> {
         let page = self.records.query(Self::query(owner, conversation, Order::Ascending, limit, after)).await?;
         Ok((page.records.iter().map(|record| record.json("message")).collect::<Result<_>>()?, page.next))
     }
 
     /// The last whole exchanges of a conversation, oldest first.
-    pub(crate) async fn turns(&self, owner: &Principal, conversation: &ConversationId, limit: usize) -> Result<Vec<Turn>> {
+    pub(crate) async fn turns(
+        &self,
+        owner: &Principal,
+        conversation: &ConversationId,
+        limit: usize,
+    ) -> Result<Vec<Turn>> {
         let page = self.records.query(Self::query(owner, conversation, Order::Descending, 2 * limit, None)).await?;
-        let messages: Vec<Message> = page.records.iter().rev().map(|record| record.json("message")).collect::<Result<_>>()?;
+        let messages: Vec<Message> =
+            page.records.iter().rev().map(|record| record.json("message")).collect::<Result<_>>()?;
         let pairs = messages.windows(2).filter(|pair| {
             pair[0].role == Role::User && pair[1].role == Role::Assistant && pair[1].status == MessageStatus::Complete
         });
@@ -234,7 +258,13 @@ impl Messages {
         Ok(said.collect())
     }
 
-    fn query(owner: &Principal, conversation: &ConversationId, order: Order, limit: usize, after: Option<String>) -> Query {
+    fn query(
+        owner: &Principal,
+        conversation: &ConversationId,
+        order: Order,
+        limit: usize,
+        after: Option<String>,
+    ) -> Query {
         let partition = conversations::partition(owner, conversation);
         Query { partition, range: Range::Prefix("message:".to_owned()), order, limit, after }
     }
@@ -252,6 +282,7 @@ fn record(owner: &Principal, conversation: &ConversationId, message: &Message) -
 
 /// What a second message is told while the first is being answered.
 pub(crate) fn busy() -> Problem {
-    let detail = "another message of this conversation is still being answered; wait for its end, or start another conversation";
+    let detail =
+        "another message of this conversation is still being answered; wait for its end, or start another conversation";
     Problem::conflict(detail).retry_after(2)
 }

@@ -47,7 +47,12 @@ impl Answering {
 }
 
 /// A model call of an answer outside a conversation.
-pub(crate) fn metered(state: &EmbeddingState, caller: &Principal, call: &ModelCall, language: Option<mandi_core::Language>) -> MeteredCall {
+pub(crate) fn metered(
+    state: &EmbeddingState,
+    caller: &Principal,
+    call: &ModelCall,
+    language: Option<mandi_core::Language>,
+) -> MeteredCall {
     MeteredCall {
         id: CallId::generate(),
         at: state.clock.now(),

@@ -80,9 +80,17 @@ impl Collections {
     }
 
     /// Makes a collection, or describes it anew. Returns it, and whether it is new.
-    pub(crate) async fn put(&self, tenant: &TenantId, name: CollectionName, settings: CollectionSettings) -> Result<(Collection, bool)> {
+    pub(crate) async fn put(
+        &self,
+        tenant: &TenantId,
+        name: CollectionName,
+        settings: CollectionSettings,
+    ) -> Result<(Collection, bool)> {
         if settings.description.as_ref().is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_CHARACTERS) {
-            return Err(Problem::field("/description", format!("it is at most {MAX_DESCRIPTION_CHARACTERS} characters")));
+            return Err(Problem::field(
+                "/description",
+                format!("it is at most {MAX_DESCRIPTION_CHARACTERS} characters"),
+            ));
         }
         let found = match self.records.get(&key(tenant, &name)).await? {
             Some(record) => Some(record.json::<Collection>("collection")?),
@@ -100,7 +108,9 @@ impl Collections {
         }
         let is_new = found.is_none();
         let collection = match found {
-            Some(found) => Collection { description: settings.description.or_else(|| found.description.clone()), ..found },
+            Some(found) => {
+                Collection { description: settings.description.or_else(|| found.description.clone()), ..found }
+            }
             None => self.new_collection(tenant, name, settings).await?,
         };
         let record = Record::new(key(tenant, &collection.name)).with_json("collection", &collection)?;
@@ -114,9 +124,16 @@ impl Collections {
         }
     }
 
-    async fn new_collection(&self, tenant: &TenantId, name: CollectionName, settings: CollectionSettings) -> Result<Collection> {
+    async fn new_collection(
+        &self,
+        tenant: &TenantId,
+        name: CollectionName,
+        settings: CollectionSettings,
+    ) -> Result<Collection> {
         if self.names(tenant).await?.len() >= MAX_COLLECTIONS {
-            let detail = format!("a tenant has at most {MAX_COLLECTIONS} collections; delete one, or use metadata to part documents");
+            let detail = format!(
+                "a tenant has at most {MAX_COLLECTIONS} collections; delete one, or use metadata to part documents"
+            );
             return Err(Problem::conflict(detail));
         }
         let model = self.embedders.model(settings.embedding_model.as_deref())?;
@@ -135,7 +152,12 @@ impl Collections {
     }
 
     /// A page of collections, by name.
-    pub(crate) async fn list(&self, tenant: &TenantId, limit: usize, after: Option<String>) -> Result<(Vec<Collection>, Option<String>)> {
+    pub(crate) async fn list(
+        &self,
+        tenant: &TenantId,
+        limit: usize,
+        after: Option<String>,
+    ) -> Result<(Vec<Collection>, Option<String>)> {
         let query = Query { partition: partition(tenant), range: Range::All, order: Order::Ascending, limit, after };
         let page = self.records.query(query).await?;
         Ok((page.records.iter().map(|record| record.json("collection")).collect::<Result<_>>()?, page.next))

@@ -109,7 +109,11 @@ struct Prepared {
 impl Documents {
     /// Indexes documents in one step. A document that fails is an outcome, and does not harm the others; an
     /// error is ours or the store's, and leaves every document as it was.
-    pub(crate) async fn index(&self, target: &Target, inputs: Vec<DocumentInput>) -> Result<Vec<Result<DocumentOutcome>>> {
+    pub(crate) async fn index(
+        &self,
+        target: &Target,
+        inputs: Vec<DocumentInput>,
+    ) -> Result<Vec<Result<DocumentOutcome>>> {
         let mut outcomes = Vec::with_capacity(inputs.len());
         let mut prepared: Vec<(usize, Prepared)> = Vec::new();
         for (place, input) in inputs.into_iter().enumerate() {
@@ -137,7 +141,13 @@ impl Documents {
     }
 
     fn outcome(key: &DocumentKey, status: DocumentStatus, chunks: u32) -> DocumentOutcome {
-        DocumentOutcome { entity_type: key.entity_type.clone(), entity_id: key.entity_id.clone(), status, chunks, error: None }
+        DocumentOutcome {
+            entity_type: key.entity_type.clone(),
+            entity_id: key.entity_id.clone(),
+            status,
+            chunks,
+            error: None,
+        }
     }
 
     /// Extracts and chunks, off the threads that serve requests.
@@ -168,7 +178,8 @@ impl Documents {
             return Ok(());
         }
         let embedder = self.embedders.bound(&target.table.tenant, &target.user, Some(&target.embedding_model))?;
-        let texts: Vec<String> = prepared.iter().flat_map(|document| document.chunks.iter().map(embedded_text)).collect();
+        let texts: Vec<String> =
+            prepared.iter().flat_map(|document| document.chunks.iter().map(embedded_text)).collect();
         let embeddings = embedder.embed(&texts, EmbeddingPurpose::Passage).await?;
         let mut vectors = embeddings.into_iter().map(|embedding| embedding.vector);
         let mut documents = Vec::with_capacity(prepared.len());

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use mandi_core::ids::CallId;
 use mandi_core::metering::{CallStatus, Meter, MeteredCall, Task};
 use mandi_core::ports::{
-    Condition, Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, Key, ModelError, Partition, Record, Records, TokenUsage,
-    Value,
+    Condition, Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, Key, ModelError, Partition, Record, Records,
+    TokenUsage, Value,
 };
 use mandi_core::{Clock, Problem, Result, TenantId};
 use sha2::{Digest, Sha256};
@@ -61,8 +61,12 @@ impl Embedders {
             Some(name) => self.models.iter().find(|embedder| Self::name(embedder.model()) == name),
         };
         found.ok_or_else(|| {
-            let known: Vec<String> = self.models.iter().map(|embedder| format!("`{}`", Self::name(embedder.model()))).collect();
-            Problem::field("/model", format!("it is not an embedding model that there is; there is {}", known.join(", ")))
+            let known: Vec<String> =
+                self.models.iter().map(|embedder| format!("`{}`", Self::name(embedder.model()))).collect();
+            Problem::field(
+                "/model",
+                format!("it is not an embedding model that there is; there is {}", known.join(", ")),
+            )
         })
     }
 
@@ -116,7 +120,10 @@ impl Embedder for BoundEmbedder {
             let same = (0..keys.len()).filter(|other| keys[*other] == keys[*place]);
             same.for_each(|other| found[other] = Some(embedding.clone()));
         }
-        found.into_iter().map(|embedding| embedding.ok_or_else(|| ModelError::Broken("a text got no vector".to_owned()))).collect()
+        found
+            .into_iter()
+            .map(|embedding| embedding.ok_or_else(|| ModelError::Broken("a text got no vector".to_owned())))
+            .collect()
     }
 }
 

@@ -79,7 +79,13 @@ impl std::fmt::Debug for Jobs {
 }
 
 impl Jobs {
-    pub(crate) fn new(records: Arc<dyn Records>, objects: Arc<dyn Objects>, clock: Arc<dyn Clock>, documents: Documents, run_job: Arc<dyn RunJob>) -> Self {
+    pub(crate) fn new(
+        records: Arc<dyn Records>,
+        objects: Arc<dyn Objects>,
+        clock: Arc<dyn Clock>,
+        documents: Documents,
+        run_job: Arc<dyn RunJob>,
+    ) -> Self {
         Self { records, objects, clock, documents, run_job }
     }
 }

@@ -96,7 +96,9 @@ async fn perform(state: &EmbeddingState, task: Task) -> Result<String> {
     match task {
         Task::Search(RemoteSearch { token, request }) => {
             let caller = state.gate.authenticator.verify(&token).await;
-            let outcome = match caller.and_then(|caller| caller.require(mandi_core::Permission::KnowledgeRead).map(|()| caller)) {
+            let outcome = match caller
+                .and_then(|caller| caller.require(mandi_core::Permission::KnowledgeRead).map(|()| caller))
+            {
                 Ok(caller) => state.search.search(&caller, request).await,
                 Err(problem) => Err(problem),
             };

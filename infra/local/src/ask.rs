@@ -80,7 +80,10 @@ impl Telling {
         for citation in &self.citations {
             let Citation { n, document, quote, score } = citation;
             let quote = quote.split_whitespace().collect::<Vec<_>>().join(" ");
-            commands::say(&format!("[{n}] {} {}  (score {score:.2})\n    “{quote}”", document.entity_type, document.entity_id));
+            commands::say(&format!(
+                "[{n}] {} {}  (score {score:.2})\n    “{quote}”",
+                document.entity_type, document.entity_id
+            ));
         }
         let seconds = self.started.elapsed().as_secs_f32();
         if let Some(usage) = &self.usage {

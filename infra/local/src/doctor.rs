@@ -69,9 +69,12 @@ fn model_file(folder: &Path, model: &ModelFile) -> Finding {
     let again = "`make models` fetches it";
     let fault = match std::fs::metadata(&path) {
         Err(_) => Some(format!("{} is not there; {again}", path.display())),
-        Ok(found) if found.len() != model.size_bytes => {
-            Some(format!("{} has {} bytes and should have {}; remove it, and {again}", path.display(), found.len(), model.size_bytes))
-        }
+        Ok(found) if found.len() != model.size_bytes => Some(format!(
+            "{} has {} bytes and should have {}; remove it, and {again}",
+            path.display(),
+            found.len(),
+            model.size_bytes
+        )),
         Ok(_) => match sha256(&path) {
             Ok(sum) if sum == model.sha256 => None,
             Ok(_) => Some(format!("{} is damaged (another checksum); remove it, and {again}", path.display())),

@@ -74,9 +74,8 @@ fn progress(files: usize) -> ProgressBar {
 
 /// The files under a path, with their ids: the path within the folder.
 fn files(path: &Path) -> Result<Vec<(PathBuf, String)>> {
-    let unreadable = |error: &dyn std::fmt::Display| {
-        Problem::field("path", format!("`{}` cannot be read: {error}", path.display()))
-    };
+    let unreadable =
+        |error: &dyn std::fmt::Display| Problem::field("path", format!("`{}` cannot be read: {error}", path.display()));
     if std::fs::metadata(path).map_err(|error| unreadable(&error))?.is_file() {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         return Ok(vec![(path.to_owned(), name)]);
@@ -109,14 +108,18 @@ impl Tally {
         match outcome {
             Ok(outcome) if outcome.status == Status::Indexed => self.indexed += 1,
             Ok(outcome) if outcome.status == Status::Unchanged => self.unchanged += 1,
-            Ok(outcome) => self.failures.push((id.to_owned(), outcome.error.unwrap_or_else(|| "it has no outcome".to_owned()))),
+            Ok(outcome) => {
+                self.failures.push((id.to_owned(), outcome.error.unwrap_or_else(|| "it has no outcome".to_owned())))
+            }
             Err(problem) => self.failures.push((id.to_owned(), problem.detail)),
         }
     }
 
     fn say(&self, collection: &str) {
         let (indexed, unchanged, failed) = (self.indexed, self.unchanged, self.failures.len());
-        commands::say(&format!("{indexed} loaded into `{collection}`, {unchanged} there already unchanged, {failed} failed"));
+        commands::say(&format!(
+            "{indexed} loaded into `{collection}`, {unchanged} there already unchanged, {failed} failed"
+        ));
         for (id, reason) in &self.failures {
             commands::say(&format!("  {id}: {reason}"));
         }
@@ -131,7 +134,9 @@ impl Destination {
     }
 
     async fn file(&self, path: &Path, id: &str) -> Result<Outcome> {
-        let bytes = tokio::fs::read(path).await.map_err(|error| Problem::field("path", format!("it cannot be read: {error}")))?;
+        let bytes = tokio::fs::read(path)
+            .await
+            .map_err(|error| Problem::field("path", format!("it cannot be read: {error}")))?;
         if let Some(document) = as_document(path, &bytes) {
             return self.document(&document).await;
         }

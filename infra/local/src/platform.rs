@@ -12,7 +12,7 @@ use mandi_core::ports::{Embedder, Records};
 use mandi_core::settings::{self, Settings};
 use mandi_core::streams::{StreamPolicy, Streams};
 use mandi_core::{Clock, Problem, Result, SystemClock};
-use mandi_embedding::{EmbeddingParts, EmbeddingState, Embedders, JobRunner, Jobs};
+use mandi_embedding::{Embedders, EmbeddingParts, EmbeddingState, JobRunner, Jobs};
 use mandi_http::Gate;
 use mandi_index::{IndexOptions, LanceIndex};
 use mandi_inference::{CrossEncoder, LocalEmbedder, LocalReranker, TextEncoder};
@@ -59,7 +59,11 @@ impl Platform {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = RedbRecords::open(&data, clock.clone())?;
         let records: Arc<dyn Records> = Arc::new(store.clone());
-        let gate = Gate { authenticator: Arc::new(authenticator(settings, &data)?), records: records.clone(), clock: clock.clone() };
+        let gate = Gate {
+            authenticator: Arc::new(authenticator(settings, &data)?),
+            records: records.clone(),
+            clock: clock.clone(),
+        };
         let streams = Streams::new(records.clone(), clock.clone(), StreamPolicy::from_settings(settings)?);
         let meter = Meter::new(records.clone(), Arc::new(providers.prices().clone()));
         let keep_alive = Duration::from_millis(settings.parsed(settings::STREAM_KEEP_ALIVE_MS)?);
@@ -102,7 +106,8 @@ impl Platform {
 }
 
 fn authenticator(settings: &Settings, data: &DataDir) -> Result<Authenticator> {
-    let secret = LocalSecret::new(data.secret().as_bytes().to_vec()).ok_or_else(|| Problem::internal("the secret is too short"))?;
+    let secret = LocalSecret::new(data.secret().as_bytes().to_vec())
+        .ok_or_else(|| Problem::internal("the secret is too short"))?;
     let (issuer, audience) = (settings.required(settings::JWT_ISSUER)?, settings.required(settings::JWT_AUDIENCE)?);
     Ok(Authenticator::new(Trust::Secret(secret), issuer, audience))
 }

@@ -12,7 +12,11 @@ use crate::commands::{self, Token};
 
 /// Prints a token.
 pub fn run(settings: &Settings, asked: &Token) -> Result<()> {
-    let roles = if asked.role.is_empty() && asked.permission.is_empty() { vec!["admin".to_owned()] } else { asked.role.clone() };
+    let roles = if asked.role.is_empty() && asked.permission.is_empty() {
+        vec!["admin".to_owned()]
+    } else {
+        asked.role.clone()
+    };
     let now = SystemClock.now();
     let grant = Grant {
         tenant: &asked.tenant,
@@ -41,7 +45,8 @@ pub fn for_command(settings: &Settings, tenant: &str, user: &str) -> Result<Stri
 fn issuer(settings: &Settings) -> Result<TokenIssuer> {
     let folder = settings.required(settings::DATA_DIR)?;
     let secret = read_or_make_secret(Path::new(folder))?;
-    let secret = LocalSecret::new(secret.as_bytes().to_vec()).ok_or_else(|| Problem::internal("the secret is too short"))?;
+    let secret =
+        LocalSecret::new(secret.as_bytes().to_vec()).ok_or_else(|| Problem::internal("the secret is too short"))?;
     let (issuer, audience) = (settings.required(settings::JWT_ISSUER)?, settings.required(settings::JWT_AUDIENCE)?);
     Ok(TokenIssuer::new(secret, issuer, audience))
 }

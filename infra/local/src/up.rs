@@ -77,7 +77,9 @@ async fn listen(port: u16) -> Result<TcpListener> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => {
-            let detail = format!("port {port} is in use; stop what listens there, or choose another with `--port` (0 picks a free one)");
+            let detail = format!(
+                "port {port} is in use; stop what listens there, or choose another with `--port` (0 picks a free one)"
+            );
             Problem::new(ProblemKind::Conflict, detail)
         }
         ErrorKind::PermissionDenied => {

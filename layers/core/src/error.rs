@@ -157,8 +157,7 @@ impl Problem {
     /// A bad field: `pointer` names it, `detail` says what would be right.
     pub fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let error = FieldError { pointer: pointer.into(), detail: detail.into() };
-        let mut problem =
-            Self::new(ProblemKind::InvalidRequest, format!("`{}`: {}", error.pointer, error.detail));
+        let mut problem = Self::new(ProblemKind::InvalidRequest, format!("`{}`: {}", error.pointer, error.detail));
         problem.errors.push(error);
         problem
     }

@@ -265,10 +265,8 @@ impl Authenticator {
         match &self.trust {
             Trust::Secret(secret) => Ok((Algorithm::HS256, DecodingKey::from_secret(&secret.0))),
             Trust::Issuer(keys) => {
-                let kid = header
-                    .kid
-                    .as_deref()
-                    .ok_or_else(|| unauthorised("the token's header has no key id (`kid`)"))?;
+                let kid =
+                    header.kid.as_deref().ok_or_else(|| unauthorised("the token's header has no key id (`kid`)"))?;
                 let found = keys.key(kid).await?;
                 found.ok_or_else(|| unauthorised("the token's key id (`kid`) is not among the issuer's keys"))
             }

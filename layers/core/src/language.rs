@@ -31,18 +31,8 @@ pub enum Language {
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::En,
-        Self::Hi,
-        Self::Ta,
-        Self::Te,
-        Self::Mr,
-        Self::Gu,
-        Self::Kn,
-        Self::Ml,
-        Self::Pa,
-        Self::Bn,
-    ];
+    pub const ALL: [Self; 10] =
+        [Self::En, Self::Hi, Self::Ta, Self::Te, Self::Mr, Self::Gu, Self::Kn, Self::Ml, Self::Pa, Self::Bn];
 
     /// The ISO 639-1 code.
     #[must_use]

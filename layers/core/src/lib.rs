@@ -4,8 +4,8 @@
 //! adapters live in their own crates, and one conformance suite in `mandi-testkit` runs against all of them.
 
 pub mod error;
-pub mod ids;
 pub mod identity;
+pub mod ids;
 pub mod language;
 pub mod lease;
 pub mod metering;

@@ -108,9 +108,8 @@ impl Settings {
     /// It is not set and has no default, or it does not read as that type.
     pub fn parsed<T: std::str::FromStr>(&self, setting: Setting) -> Result<T> {
         let text = self.required(setting)?;
-        text.parse().map_err(|_| {
-            Problem::field(setting.name, format!("`{text}` is not valid; it is the {}", setting.meaning))
-        })
+        text.parse()
+            .map_err(|_| Problem::field(setting.name, format!("`{text}` is not valid; it is the {}", setting.meaning)))
     }
 }
 

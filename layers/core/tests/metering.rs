@@ -50,7 +50,10 @@ async fn sums_are_right_under_concurrency() {
     let (meter, _folder) = meter();
     let tenant = TenantId::from_stored("demo").unwrap();
     let recording: Vec<_> = (0..100)
-        .map(|_| { let (meter, tenant) = (meter.clone(), tenant.clone()); tokio::spawn(async move { meter.record(&tenant, &call(0)).await }) })
+        .map(|_| {
+            let (meter, tenant) = (meter.clone(), tenant.clone());
+            tokio::spawn(async move { meter.record(&tenant, &call(0)).await })
+        })
         .collect();
     for one in recording {
         one.await.unwrap().unwrap();

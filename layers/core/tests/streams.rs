@@ -30,7 +30,12 @@ impl Bench {
 
     /// Streams as another instance sees them: they share the store and nothing else.
     fn instance(&self) -> Streams {
-        let policy = StreamPolicy { lease: LEASE, poll: Duration::from_millis(5), gather: Duration::ZERO, ..StreamPolicy::default() };
+        let policy = StreamPolicy {
+            lease: LEASE,
+            poll: Duration::from_millis(5),
+            gather: Duration::ZERO,
+            ..StreamPolicy::default()
+        };
         Streams::new(self.records.clone(), self.clock.clone(), policy)
     }
 }
@@ -50,7 +55,10 @@ struct Charging;
 impl OrphanHandler for Charging {
     async fn close(&self, orphan: &Orphan) -> Result<((String, String), Vec<Write>)> {
         let record = Record::new(meter_key()).with("tokens", i64::try_from(orphan.events.len()).unwrap());
-        Ok((("error".to_owned(), r#"{"type":"/problems/stream-interrupted"}"#.to_owned()), vec![Write::Put(record, Condition::Absent)]))
+        Ok((
+            ("error".to_owned(), r#"{"type":"/problems/stream-interrupted"}"#.to_owned()),
+            vec![Write::Put(record, Condition::Absent)],
+        ))
     }
 }
 
@@ -118,7 +126,12 @@ async fn a_dead_writers_stream_is_closed_once_for_all_readers() {
     drop(writer);
     bench.clock.advance(LEASE + Duration::from_secs(1));
 
-    let readers: Vec<_> = (0..4).map(|_| { let streams = bench.instance(); tokio::spawn(async move { read_all(&streams, 0).await }) }).collect();
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let streams = bench.instance();
+            tokio::spawn(async move { read_all(&streams, 0).await })
+        })
+        .collect();
     let mut seen = Vec::new();
     for reader in readers {
         seen.push(reader.await.unwrap());

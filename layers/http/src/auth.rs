@@ -85,8 +85,9 @@ pub async fn principal(parts: &mut Parts, gate: &Gate) -> Result<Principal> {
 }
 
 fn bearer(parts: &Parts) -> Result<&str> {
-    let missing =
-        || Problem::new(ProblemKind::Unauthorised, "send `Authorization: Bearer <token>`; `mandi token` makes a local one");
+    let missing = || {
+        Problem::new(ProblemKind::Unauthorised, "send `Authorization: Bearer <token>`; `mandi token` makes a local one")
+    };
     let header = parts.headers.get(AUTHORIZATION).ok_or_else(missing)?;
     let text = header.to_str().map_err(|_| missing())?;
     let (scheme, token) = text.split_once(' ').ok_or_else(missing)?;

@@ -65,7 +65,11 @@ impl JwksKeys {
 
     async fn fetch(&self) -> Result<HashMap<String, (Algorithm, Jwk)>, reqwest::Error> {
         let set: JwkSet = self.client.get(&self.url).send().await?.error_for_status()?.json().await?;
-        Ok(set.keys.into_iter().filter_map(|key| usable(&key).map(|(kid, algorithm)| (kid, (algorithm, key)))).collect())
+        Ok(set
+            .keys
+            .into_iter()
+            .filter_map(|key| usable(&key).map(|(kid, algorithm)| (kid, (algorithm, key))))
+            .collect())
     }
 
     async fn refresh(&self) -> Result<()> {

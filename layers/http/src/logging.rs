@@ -10,9 +10,8 @@ use tracing_subscriber::EnvFilter;
 /// The filter in `MANDI_LOG` cannot be read, or a log was set up already.
 pub fn init(settings: &Settings) -> Result<()> {
     let filter = settings.required(settings::LOG)?;
-    let filter = EnvFilter::try_new(filter).map_err(|error| {
-        Problem::field(settings::LOG.name, format!("`{filter}` is not a log filter: {error}"))
-    })?;
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| Problem::field(settings::LOG.name, format!("`{filter}` is not a log filter: {error}")))?;
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

@@ -34,10 +34,7 @@ impl Modify for Bearer {
             .bearer_format("JWT")
             .description(Some("A JWT with the claims `tenant`, `sub`, `roles` or `permissions`, `iss`, `aud`, `exp`."))
             .build();
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(scheme));
     }
 }
 

@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn events_are_wanted_when_the_client_says_so() {
-        let accepts = |value: &'static str| wanted(&HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(value))]));
+        let accepts =
+            |value: &'static str| wanted(&HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(value))]));
         assert!(accepts("text/event-stream") && accepts("application/json;q=0.1, text/event-stream; charset=utf-8"));
         assert!(!accepts("application/json") && !wanted(&HeaderMap::new()));
     }

@@ -35,7 +35,8 @@ pub fn mandi() -> PathBuf {
 
 /// The folder of the models.
 fn models() -> PathBuf {
-    std::env::var_os("MANDI_MODELS").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.mandi/models"), PathBuf::from)
+    std::env::var_os("MANDI_MODELS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.mandi/models"), PathBuf::from)
 }
 
 /// How a server is started.
@@ -143,7 +144,13 @@ impl Server {
     /// `mandi token` fails.
     #[must_use]
     pub fn token(&self, arguments: &[&str]) -> String {
-        let output = std::process::Command::new(mandi()).arg("token").args(arguments).arg("--data").arg(&self.data).output().unwrap();
+        let output = std::process::Command::new(mandi())
+            .arg("token")
+            .args(arguments)
+            .arg("--data")
+            .arg(&self.data)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
@@ -224,7 +231,10 @@ impl Client {
 
     /// A new conversation's id.
     pub async fn conversation(&self) -> String {
-        self.post("/v1/conversations", &json!({"assistant_type": "contract"})).await.expect(201)["id"].as_str().unwrap().to_owned()
+        self.post("/v1/conversations", &json!({"assistant_type": "contract"})).await.expect(201)["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// A collection with one document of plain text.

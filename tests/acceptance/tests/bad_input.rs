@@ -22,7 +22,11 @@ async fn messages_are_checked() {
     send(json!({"content": "a\u{0}b"})).await.expect_problem(400, "invalid-request", "U+0000");
     send(json!({"content": "x".repeat(1 << 20)})).await.expect_problem(400, "invalid-request", "32000");
     send(json!({"content": "a", "colour": 1})).await.expect_problem(400, "invalid-request", "/colour");
-    send(json!({"content": "a", "collections": ["../x"]})).await.expect_problem(400, "invalid-request", "/collections/0");
+    send(json!({"content": "a", "collections": ["../x"]})).await.expect_problem(
+        400,
+        "invalid-request",
+        "/collections/0",
+    );
     send(json!({"content": "a", "language": "fr"})).await.expect_problem(400, "invalid-request", "/language");
     send(json!({"content": "a", "max_tokens": 0})).await.expect_problem(400, "invalid-request", "/max_tokens");
     send(json!({"content": "a", "max_tokens": -1})).await.expect_problem(400, "invalid-request", "/max_tokens");
@@ -38,12 +42,20 @@ async fn bodies_that_are_no_json_or_too_large_are_refused() {
     let client = server.client("demo");
     let path = "/v1/conversations";
     raw(&client, path, b"{".to_vec()).await.expect_problem(400, "invalid-request", "not valid JSON");
-    raw(&client, path, b"{\"assistant_type\": \"\xff\"}".to_vec()).await.expect_problem(400, "invalid-request", "UTF-8");
+    raw(&client, path, b"{\"assistant_type\": \"\xff\"}".to_vec()).await.expect_problem(
+        400,
+        "invalid-request",
+        "UTF-8",
+    );
     raw(&client, path, "[".repeat(1 << 20).into_bytes()).await.expect_problem(400, "invalid-request", "not valid JSON");
     raw(&client, path, vec![b' '; 100 << 20]).await.expect_problem(413, "too-large", "split");
     let request = client.request(Method::POST, path).body("assistant_type=trade");
     Answer::of(request.send().await.unwrap()).await.expect_problem(415, "unsupported-media-type", "application/json");
-    client.post(path, &json!({"assistant_type": "chef"})).await.expect_problem(400, "invalid-request", "/assistant_type");
+    client.post(path, &json!({"assistant_type": "chef"})).await.expect_problem(
+        400,
+        "invalid-request",
+        "/assistant_type",
+    );
     client.delete("/v1/nothing").await.expect_problem(404, "not-found", "openapi.json");
     assert_eq!(client.delete("/v1/conversations").await.status, 405);
 }
@@ -66,10 +78,22 @@ async fn searches_are_checked() {
     }
     search(json!({"query": "pay", "filter": deep})).await.expect_problem(400, "invalid-request", "/filter");
     for name in ["..%2Fx", "Uppercase", "%E0%A4%A8", &"a".repeat(300)] {
-        client.post(&format!("/v1/collections/{name}/search"), &json!({"query": "pay"})).await.expect_problem(400, "invalid-request", "collection");
+        client.post(&format!("/v1/collections/{name}/search"), &json!({"query": "pay"})).await.expect_problem(
+            400,
+            "invalid-request",
+            "collection",
+        );
     }
-    client.post("/v1/collections/absent/search", &json!({"query": "pay"})).await.expect_problem(404, "not-found", "absent");
-    client.post("/v1/answers", &json!({"query": "pay", "collections": ["absent"]})).await.expect_problem(404, "not-found", "absent");
+    client.post("/v1/collections/absent/search", &json!({"query": "pay"})).await.expect_problem(
+        404,
+        "not-found",
+        "absent",
+    );
+    client.post("/v1/answers", &json!({"query": "pay", "collections": ["absent"]})).await.expect_problem(
+        404,
+        "not-found",
+        "absent",
+    );
 }
 
 #[tokio::test]
@@ -79,13 +103,29 @@ async fn documents_are_checked() {
     let client = server.client("demo");
     client.put("/v1/collections/contracts", &json!({})).await.expect(201);
     let send = async |body| client.post("/v1/collections/contracts/documents", &body).await;
-    send(json!({"entity_type": "Contract", "entity_id": "1", "content": "a"})).await.expect_problem(400, "invalid-request", "/entity_type");
-    send(json!({"entity_type": "contract", "entity_id": "", "content": "a"})).await.expect_problem(400, "invalid-request", "/entity_id");
+    send(json!({"entity_type": "Contract", "entity_id": "1", "content": "a"})).await.expect_problem(
+        400,
+        "invalid-request",
+        "/entity_type",
+    );
+    send(json!({"entity_type": "contract", "entity_id": "", "content": "a"})).await.expect_problem(
+        400,
+        "invalid-request",
+        "/entity_id",
+    );
     send(json!({"entity_type": "contract", "entity_id": "1"})).await.expect_problem(400, "invalid-request", "/content");
-    send(json!({"entity_type": "invoice", "entity_id": "1", "fields": {}})).await.expect_problem(400, "invalid-request", "/fields/");
-    send(json!({"entity_type": "contract", "entity_id": "1", "content": "a", "metadata": {"Bad Name": 1}})).await.expect_problem(400, "invalid-request", "/metadata/Bad Name");
+    send(json!({"entity_type": "invoice", "entity_id": "1", "fields": {}})).await.expect_problem(
+        400,
+        "invalid-request",
+        "/fields/",
+    );
+    send(json!({"entity_type": "contract", "entity_id": "1", "content": "a", "metadata": {"Bad Name": 1}}))
+        .await
+        .expect_problem(400, "invalid-request", "/metadata/Bad Name");
     send(json!({"documents": []})).await.expect_problem(400, "invalid-request", "/documents");
-    let large = send(json!({"entity_type": "contract", "entity_id": "1", "content": "rice ".repeat(200 * 1024)})).await.expect(202);
+    let large = send(json!({"entity_type": "contract", "entity_id": "1", "content": "rice ".repeat(200 * 1024)}))
+        .await
+        .expect(202);
     let job = client.finished(large["job_id"].as_str().unwrap()).await;
     assert_eq!(job["failed"], 0, "{job}");
 }

@@ -11,7 +11,8 @@ async fn a_conversation_has_its_whole_life() {
     let client = server.client("demo");
     client.collection_with("contracts", "C-1", "The buyer shall pay within 30 days of the invoice date.").await;
 
-    let created = client.post("/v1/conversations", &json!({"assistant_type": "contract", "language": "en"})).await.expect(201);
+    let created =
+        client.post("/v1/conversations", &json!({"assistant_type": "contract", "language": "en"})).await.expect(201);
     let id = created["id"].as_str().unwrap();
     assert_eq!((&created["total_messages"], &created["title"]), (&json!(0), &json!(null)));
 
@@ -47,7 +48,9 @@ async fn lists_are_paged_newest_first_and_belong_to_their_user() {
     let first = client.get("/v1/conversations?limit=3").await.expect(200);
     let cursor = first["next_cursor"].as_str().unwrap();
     let second = client.get(&format!("/v1/conversations?limit=3&cursor={cursor}")).await.expect(200);
-    let both = [first["conversations"].as_array().unwrap().clone(), second["conversations"].as_array().unwrap().clone()].concat();
+    let both =
+        [first["conversations"].as_array().unwrap().clone(), second["conversations"].as_array().unwrap().clone()]
+            .concat();
     let listed: Vec<&str> = both.iter().map(|conversation| conversation["id"].as_str().unwrap()).collect();
     ids.reverse();
     assert_eq!(listed, ids);

@@ -27,19 +27,25 @@ async fn the_same_key_and_body_replay_the_stored_response() {
     let other = json!({"assistant_type": "erp"});
     post(&client, "/v1/conversations", "key-1", &other).await.expect_problem(409, "conflict", "Idempotency-Key");
     post(&server.client("other"), "/v1/conversations", "key-1", &other).await.expect(201);
-    post(&client, "/v1/conversations", "two words", &body).await.expect_problem(400, "invalid-request", "Idempotency-Key");
+    post(&client, "/v1/conversations", "two words", &body).await.expect_problem(
+        400,
+        "invalid-request",
+        "Idempotency-Key",
+    );
 }
 
 #[tokio::test]
 async fn a_stream_is_replayed_with_one_call_of_the_model() {
-    let stub = OpenAiStub::start(Script::text("The buyer shall pay within 30 days of the invoice date [1].")).await.unwrap();
+    let stub =
+        OpenAiStub::start(Script::text("The buyer shall pay within 30 days of the invoice date [1].")).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let server = Setup::on(folder.path()).with_model_at(&stub.base_url()).start().await;
     let client = server.client("demo");
     client.collection_with("contracts", "C-1", "The buyer shall pay within 30 days of the invoice date.").await;
     let path = format!("/v1/conversations/{}/messages", client.conversation().await);
     let ask = async || {
-        let request = client.request(Method::POST, &path).header("accept", "text/event-stream").header("idempotency-key", "k");
+        let request =
+            client.request(Method::POST, &path).header("accept", "text/event-stream").header("idempotency-key", "k");
         let response = request.json(&json!({"content": "When must the buyer pay?"})).send().await.unwrap();
         events::read(response, usize::MAX).await
     };
@@ -51,14 +57,21 @@ async fn a_stream_is_replayed_with_one_call_of_the_model() {
 
 #[tokio::test]
 async fn a_duplicate_at_the_same_time_is_told_to_wait() {
-    let stub = OpenAiStub::start(Script::text("The buyer shall pay within 30 days [1].").paced(Duration::from_secs(2), Duration::ZERO)).await.unwrap();
+    let stub = OpenAiStub::start(
+        Script::text("The buyer shall pay within 30 days [1].").paced(Duration::from_secs(2), Duration::ZERO),
+    )
+    .await
+    .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let server = Setup::on(folder.path()).with_model_at(&stub.base_url()).start().await;
     let client = server.client("demo");
     client.collection_with("contracts", "C-1", "The buyer shall pay within 30 days.").await;
     let path = format!("/v1/conversations/{}/messages", client.conversation().await);
     let body = json!({"content": "When must the buyer pay?"});
-    let both = async { tokio::time::sleep(Duration::from_millis(500)).await; post(&client, &path, "k", &body).await };
+    let both = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        post(&client, &path, "k", &body).await
+    };
     let (first, second) = tokio::join!(post(&client, &path, "k", &body), both);
     first.expect(201);
     second.expect_problem(409, "conflict", "Idempotency-Key");

@@ -20,7 +20,9 @@ fn operations(document: &Value) -> Vec<Operation> {
         for (method, operation) in item.as_object().unwrap() {
             let Ok(method) = method.to_uppercase().parse::<Method>() else { continue };
             let permission = operation["security"][0]["bearer"][0].as_str().map(str::to_owned);
-            let body = operation.get("requestBody").map(|body| example(document, &body["content"]["application/json"]["schema"]));
+            let body = operation
+                .get("requestBody")
+                .map(|body| example(document, &body["content"]["application/json"]["schema"]));
             operations.push(Operation { method, path: path.clone(), permission, body });
         }
     }
@@ -72,8 +74,13 @@ async fn every_route_refuses_no_token_another_tenant_and_a_missing_permission() 
     let owner = server.client("demo");
     owner.collection_with("contracts", "C-1", "The buyer shall pay within 30 days.").await;
     let conversation = owner.conversation().await;
-    let sent = owner.post(&format!("/v1/conversations/{conversation}/messages"), &json!({"content": "When must the buyer pay?"})).await.expect(201);
-    let many: Vec<Value> = (0..11).map(|number| json!({"entity_type": "text", "entity_id": format!("{number}"), "content": "Rice."})).collect();
+    let sent = owner
+        .post(&format!("/v1/conversations/{conversation}/messages"), &json!({"content": "When must the buyer pay?"}))
+        .await
+        .expect(201);
+    let many: Vec<Value> = (0..11)
+        .map(|number| json!({"entity_type": "text", "entity_id": format!("{number}"), "content": "Rice."}))
+        .collect();
     let job = owner.post("/v1/collections/contracts/documents", &json!({"documents": many})).await.expect(202);
     let job = job["job_id"].as_str().unwrap();
     owner.finished(job).await;
@@ -91,8 +98,10 @@ async fn every_route_refuses_no_token_another_tenant_and_a_missing_permission() 
 
     let nobody = server.client_with("not.a.token".to_owned());
     let stranger = server.client("other");
-    let powerless = server.client_with(server.token(&["--tenant", "demo", "--user", "temp", "--permission", "usage.read"]));
-    let useless = server.client_with(server.token(&["--tenant", "demo", "--user", "temp", "--permission", "embeddings.create"]));
+    let powerless =
+        server.client_with(server.token(&["--tenant", "demo", "--user", "temp", "--permission", "usage.read"]));
+    let useless =
+        server.client_with(server.token(&["--tenant", "demo", "--user", "temp", "--permission", "embeddings.create"]));
     for operation in &operations {
         let name = format!("{} {}", operation.method, operation.path);
         let Some(permission) = &operation.permission else {
@@ -104,7 +113,9 @@ async fn every_route_refuses_no_token_another_tenant_and_a_missing_permission() 
         call(without, operation, &ids).await.expect_problem(403, "forbidden", permission);
         // Routes that name something of the owner's: to another tenant it is not there. Making a collection of the
         // same name is another tenant's right, and touches nothing of the owner's.
-        if operation.path.contains('{') && !(operation.method == Method::PUT && operation.path == "/v1/collections/{collection}") {
+        if operation.path.contains('{')
+            && !(operation.method == Method::PUT && operation.path == "/v1/collections/{collection}")
+        {
             let answer = call(&stranger, operation, &ids).await;
             assert_eq!(answer.status, 404, "{name}: {}", answer.text);
         }

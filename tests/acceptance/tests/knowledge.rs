@@ -13,7 +13,8 @@ fn text(id: &str, content: &str) -> Value {
 }
 
 async fn found(client: &Client, query: &str) -> Vec<String> {
-    let results = client.post("/v1/collections/notes/search", &json!({"query": query, "mode": "keyword"})).await.expect(200);
+    let results =
+        client.post("/v1/collections/notes/search", &json!({"query": query, "mode": "keyword"})).await.expect(200);
     let ids = results["results"].as_array().unwrap().iter();
     ids.map(|result| result["document"]["entity_id"].as_str().unwrap().to_owned()).collect()
 }
@@ -26,10 +27,16 @@ async fn a_document_is_found_at_once_replaced_whole_and_deleted() {
     client.put("/v1/collections/notes", &json!({"description": "notes"})).await.expect(201);
     client.put("/v1/collections/notes", &json!({})).await.expect(200);
 
-    let sent = client.post("/v1/collections/notes/documents", &text("n1", "The lot of turmeric is in Salem.")).await.expect(200);
+    let sent = client
+        .post("/v1/collections/notes/documents", &text("n1", "The lot of turmeric is in Salem."))
+        .await
+        .expect(200);
     assert_eq!((&sent["documents"][0]["status"], &sent["documents"][0]["chunks"]), (&json!("indexed"), &json!(1)));
     assert_eq!(found(&client, "turmeric").await, ["n1"]);
-    let again = client.post("/v1/collections/notes/documents", &text("n1", "The lot of turmeric is in Salem.")).await.expect(200);
+    let again = client
+        .post("/v1/collections/notes/documents", &text("n1", "The lot of turmeric is in Salem."))
+        .await
+        .expect(200);
     assert_eq!(again["documents"][0]["status"], "unchanged");
 
     client.post("/v1/collections/notes/documents", &text("n1", "The lot of pepper is in Kochi.")).await.expect(200);
@@ -37,7 +44,11 @@ async fn a_document_is_found_at_once_replaced_whole_and_deleted() {
     assert_eq!(found(&client, "pepper").await, ["n1"]);
     let document = client.get("/v1/collections/notes/documents/text/n1").await.expect(200);
     assert_eq!((&document["status"], &document["chunks"]), (&json!("indexed"), &json!(1)));
-    client.get("/v1/collections/notes/documents/invoice/n1").await.expect_problem(404, "not-found", "document of type `text`");
+    client.get("/v1/collections/notes/documents/invoice/n1").await.expect_problem(
+        404,
+        "not-found",
+        "document of type `text`",
+    );
 
     client.delete("/v1/collections/notes/documents/text/n1").await.expect(200);
     assert_eq!(found(&client, "pepper").await, Vec::<String>::new());
@@ -64,9 +75,18 @@ async fn scripts_codes_and_meaning_are_found() {
     assert_eq!(found(&client, "ஒப்பந்தம்").await, ["ta"]);
     assert_eq!(found(&client, "shk6-170").await, ["code"]);
     assert_eq!(found(&client, "SHK6").await, ["code"]);
-    let meant = client.post("/v1/collections/notes/search", &json!({"query": "when does the buyer pay the invoice", "mode": "vector", "k": 1})).await.expect(200);
+    let meant = client
+        .post(
+            "/v1/collections/notes/search",
+            &json!({"query": "when does the buyer pay the invoice", "mode": "vector", "k": 1}),
+        )
+        .await
+        .expect(200);
     assert_eq!(meant["results"][0]["document"]["entity_id"], "pay");
-    let reranked = client.post("/v1/collections/notes/search", &json!({"query": "when does the buyer pay?", "rerank": true})).await.expect(200);
+    let reranked = client
+        .post("/v1/collections/notes/search", &json!({"query": "when does the buyer pay?", "rerank": true}))
+        .await
+        .expect(200);
     assert_eq!(reranked["results"][0]["document"]["entity_id"], "pay");
     assert!(reranked["results"][0]["scores"]["rerank"].is_number());
 }
@@ -82,12 +102,21 @@ async fn filters_are_applied_and_checked() {
         document["metadata"] = json!({"city": city, "year": year});
         client.post("/v1/collections/notes/documents", &document).await.expect(200);
     }
-    let search = async |filter: Value| client.post("/v1/collections/notes/search", &json!({"query": "rice", "mode": "keyword", "filter": filter})).await;
-    let both = json!({"and": [{"equals": {"field": "city", "value": "Indore"}}, {"range": {"field": "year", "gte": 2026}}]});
+    let search = async |filter: Value| {
+        client
+            .post("/v1/collections/notes/search", &json!({"query": "rice", "mode": "keyword", "filter": filter}))
+            .await
+    };
+    let both =
+        json!({"and": [{"equals": {"field": "city", "value": "Indore"}}, {"range": {"field": "year", "gte": 2026}}]});
     let results = search(both).await.expect(200);
     assert_eq!(results["results"].as_array().unwrap().len(), 1);
     assert_eq!(results["results"][0]["document"]["entity_id"], "c");
-    search(json!({"equals": {"field": "colour", "value": "red"}})).await.expect_problem(400, "invalid-request", "colour");
+    search(json!({"equals": {"field": "colour", "value": "red"}})).await.expect_problem(
+        400,
+        "invalid-request",
+        "colour",
+    );
     search(json!({"equals": {"field": "year", "value": "x"}})).await.expect_problem(400, "invalid-request", "year");
     search(json!({"equal": {"field": "year", "value": 1}})).await.expect_problem(400, "invalid-request", "equal");
 }
@@ -100,10 +129,15 @@ async fn in_a_list_one_that_fails_does_not_harm_the_others() {
     client.put("/v1/collections/notes", &json!({})).await.expect(201);
     let list = json!({"documents": [text("good", "Rice."), text("blank", "  \n"), {"entity_type": "text"}]});
     let sent = client.post("/v1/collections/notes/documents", &list).await.expect(200);
-    let statuses: Vec<&str> = sent["documents"].as_array().unwrap().iter().map(|outcome| outcome["status"].as_str().unwrap()).collect();
+    let statuses: Vec<&str> =
+        sent["documents"].as_array().unwrap().iter().map(|outcome| outcome["status"].as_str().unwrap()).collect();
     assert_eq!(statuses, ["indexed", "failed", "failed"]);
     assert!(sent["documents"][2]["error"].as_str().unwrap().contains("entity_id"));
-    client.post("/v1/collections/notes/documents", &text("blank", " ")).await.expect_problem(422, "unprocessable", "content");
+    client.post("/v1/collections/notes/documents", &text("blank", " ")).await.expect_problem(
+        422,
+        "unprocessable",
+        "content",
+    );
 }
 
 #[tokio::test]
@@ -118,7 +152,10 @@ async fn files_are_read_by_their_format() {
         Answer::of(request.send().await.unwrap()).await
     };
     let sent = send("terms.md", b"# Terms\n\nPay within **30** days.").await.expect(200);
-    assert_eq!((&sent["documents"][0]["entity_type"], &sent["documents"][0]["entity_id"]), (&json!("markdown"), &json!("terms.md")));
+    assert_eq!(
+        (&sent["documents"][0]["entity_type"], &sent["documents"][0]["entity_id"]),
+        (&json!("markdown"), &json!("terms.md"))
+    );
     assert_eq!(found(&client, "pay").await, ["terms.md"]);
     send("scan.pdf", b"%PDF-1.7").await.expect_problem(415, "unsupported-media-type", "PDF");
     send("bad.txt", b"ok\xff").await.expect_problem(400, "invalid-request", "UTF-8");
@@ -131,7 +168,12 @@ async fn a_job_that_is_killed_goes_on_and_does_nothing_twice() {
     let client = server.client("demo");
     client.put("/v1/collections/notes", &json!({})).await.expect(201);
     let documents: Vec<Value> = (0..100)
-        .map(|number| text(&format!("n{number:03}"), &format!("Lot {number} of rice is in warehouse {number}. {}", "It is dry. ".repeat(40))))
+        .map(|number| {
+            text(
+                &format!("n{number:03}"),
+                &format!("Lot {number} of rice is in warehouse {number}. {}", "It is dry. ".repeat(40)),
+            )
+        })
         .collect();
     let sent = client.post("/v1/collections/notes/documents", &json!({"documents": documents})).await.expect(202);
     let job = sent["job_id"].as_str().unwrap().to_owned();
@@ -147,7 +189,8 @@ async fn a_job_that_is_killed_goes_on_and_does_nothing_twice() {
     let job = client.finished(&job).await;
     assert_eq!((&job["total"], &job["completed"], &job["failed"]), (&json!(100), &json!(100), &json!(0)));
     let collection = client.get("/v1/collections/notes").await.expect(200);
-    let chunks: u64 = job["documents"].as_array().unwrap().iter().map(|outcome| outcome["chunks"].as_u64().unwrap()).sum();
+    let chunks: u64 =
+        job["documents"].as_array().unwrap().iter().map(|outcome| outcome["chunks"].as_u64().unwrap()).sum();
     assert_eq!((&collection["documents"], &collection["chunks"]), (&json!(100), &json!(chunks)));
     let quality = client.get("/v1/collections/notes/quality").await.expect(200);
     assert_eq!((&quality["coverage"], &quality["findings"]), (&json!(1.0), &json!([])));
@@ -175,7 +218,8 @@ async fn embeddings_are_unit_vectors_and_the_same_text_is_computed_once() {
     let body = json!({"input": ["rice", "rice", &"word ".repeat(400)]});
     let first = client.post("/v1/embeddings", &body).await.expect(200);
     assert_eq!((&first["dimensions"], &first["truncated"]), (&json!(384), &json!([2])));
-    let vector: Vec<f64> = first["embeddings"][0].as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect();
+    let vector: Vec<f64> =
+        first["embeddings"][0].as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect();
     let norm = vector.iter().map(|number| number * number).sum::<f64>().sqrt();
     assert!((norm - 1.0).abs() < 1e-5, "{norm}");
     assert_eq!(first["embeddings"][0], first["embeddings"][1]);

@@ -44,7 +44,11 @@ async fn one_json_line_for_each_request_and_no_secret_token_or_text_in_it() {
     client.collection_with("contracts", "C-1", &format!("The buyer {marker} shall pay within 30 days.")).await;
     let path = format!("/v1/conversations/{}/messages", client.conversation().await);
     client.post(&path, &json!({"content": format!("When must {marker} pay?")})).await.expect(201);
-    client.post("/v1/collections/contracts/search", &json!({"query": marker, "k": 0})).await.expect_problem(400, "invalid-request", "/k");
+    client.post("/v1/collections/contracts/search", &json!({"query": marker, "k": 0})).await.expect_problem(
+        400,
+        "invalid-request",
+        "/k",
+    );
     let log = server.log();
     assert!(!log.contains(marker), "{}", log.lines().find(|line| line.contains(marker)).unwrap());
     assert!(!log.contains(&token));
@@ -53,14 +57,22 @@ async fn one_json_line_for_each_request_and_no_secret_token_or_text_in_it() {
     assert_eq!(requests.len(), 5);
     for request in requests {
         assert_eq!(request["tenant"], "demo");
-        assert!(request["status"].is_u64() && request["duration_ms"].is_u64() && request["span"]["request_id"].is_string(), "{request}");
+        assert!(
+            request["status"].is_u64() && request["duration_ms"].is_u64() && request["span"]["request_id"].is_string(),
+            "{request}"
+        );
     }
 }
 
 #[tokio::test]
 async fn the_doctor_names_what_is_missing_and_how_to_get_it() {
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(mandi()).args(["doctor", "--data"]).arg(folder.path()).env("MANDI_MODELS", folder.path()).output().unwrap();
+    let output = Command::new(mandi())
+        .args(["doctor", "--data"])
+        .arg(folder.path())
+        .env("MANDI_MODELS", folder.path())
+        .output()
+        .unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(!output.status.success());
     assert!(told.contains("model.safetensors is not there; `make models` fetches it"), "{told}");
@@ -71,15 +83,26 @@ async fn ask_and_load_work_from_the_command_line() {
     let folder = tempfile::tempdir().unwrap();
     let server = Setup::on(folder.path()).start().await;
     let files = tempfile::tempdir().unwrap();
-    std::fs::write(files.path().join("terms.md"), "# Terms\n\nThe buyer shall pay within 30 days of the invoice date.").unwrap();
+    std::fs::write(files.path().join("terms.md"), "# Terms\n\nThe buyer shall pay within 30 days of the invoice date.")
+        .unwrap();
     std::fs::write(files.path().join("empty.txt"), "  ").unwrap();
     let run = |arguments: &[&str]| {
-        let output = Command::new(mandi()).args(arguments).args(["--tenant", "demo", "--url", server.base(), "--data"]).arg(folder.path()).output().unwrap();
+        let output = Command::new(mandi())
+            .args(arguments)
+            .args(["--tenant", "demo", "--url", server.base(), "--data"])
+            .arg(folder.path())
+            .output()
+            .unwrap();
         (output.status.success(), String::from_utf8(output.stdout).unwrap())
     };
     let path = files.path().to_string_lossy().into_owned();
     let (success, told) = run(&["load", "--collection", "terms", &path]);
-    assert!(!success && told.contains("1 loaded into `terms`, 0 there already unchanged, 1 failed") && told.contains("empty.txt"), "{told}");
+    assert!(
+        !success
+            && told.contains("1 loaded into `terms`, 0 there already unchanged, 1 failed")
+            && told.contains("empty.txt"),
+        "{told}"
+    );
     let (_, told) = run(&["load", "--collection", "terms", &path]);
     assert!(told.contains("0 loaded into `terms`, 1 there already unchanged"), "{told}");
     let (success, told) = run(&["ask", "When must the buyer pay?"]);

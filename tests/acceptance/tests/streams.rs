@@ -16,7 +16,11 @@ const SOURCE: &str = "The buyer shall pay each invoice within 30 days of the inv
     The seat of arbitration is Mumbai and the language of the proceedings is English for both of the parties.";
 
 fn cited() -> String {
-    SOURCE.split(". ").map(|sentence| format!("{} [1].", sentence.trim().trim_end_matches('.'))).collect::<Vec<_>>().join(" ")
+    SOURCE
+        .split(". ")
+        .map(|sentence| format!("{} [1].", sentence.trim().trim_end_matches('.')))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 async fn ready(server: &Server) -> (Client, String) {
@@ -39,7 +43,9 @@ async fn resume(client: &Client, path: &str, message: &str, after: u64) -> Vec<E
 
 #[tokio::test]
 async fn a_stream_cut_at_every_event_is_resumed_byte_for_byte_with_one_call_and_one_charge() {
-    let stub = OpenAiStub::start(Script::text(&cited()).paced(Duration::from_millis(20), Duration::from_millis(2))).await.unwrap();
+    let stub = OpenAiStub::start(Script::text(&cited()).paced(Duration::from_millis(20), Duration::from_millis(2)))
+        .await
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let server = Setup::on(folder.path()).with_model_at(&stub.base_url()).start().await;
     let (client, path) = ready(&server).await;
@@ -60,7 +66,9 @@ async fn a_stream_cut_at_every_event_is_resumed_byte_for_byte_with_one_call_and_
 
 #[tokio::test]
 async fn two_readers_of_a_live_stream_see_the_same_bytes() {
-    let stub = OpenAiStub::start(Script::text(&cited()).paced(Duration::from_millis(50), Duration::from_millis(5))).await.unwrap();
+    let stub = OpenAiStub::start(Script::text(&cited()).paced(Duration::from_millis(50), Duration::from_millis(5)))
+        .await
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let server = Setup::on(folder.path()).with_model_at(&stub.base_url()).start().await;
     let (client, path) = ready(&server).await;
@@ -85,12 +93,14 @@ async fn a_second_message_waits_for_the_first() {
 
 #[tokio::test]
 async fn a_client_that_does_not_want_to_resume_cancels_the_model_by_going_away() {
-    let stub = OpenAiStub::start(Script::text(&cited()).paced(Duration::ZERO, Duration::from_millis(60))).await.unwrap();
+    let stub =
+        OpenAiStub::start(Script::text(&cited()).paced(Duration::ZERO, Duration::from_millis(60))).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let server = Setup::on(folder.path()).with_model_at(&stub.base_url()).start().await;
     let (client, path) = ready(&server).await;
     let body = json!({"content": "When must the buyer pay?", "resumable": false});
-    let response = client.request(Method::POST, &path).header("accept", "text/event-stream").json(&body).send().await.unwrap();
+    let response =
+        client.request(Method::POST, &path).header("accept", "text/event-stream").json(&body).send().await.unwrap();
     // The second event is the first word: the model is writing.
     let seen = events::read(response, 2).await;
     let message = seen[0].data()["message_id"].as_str().unwrap().to_owned();
@@ -108,7 +118,8 @@ async fn a_client_that_does_not_want_to_resume_cancels_the_model_by_going_away()
 
 #[tokio::test]
 async fn a_killed_writer_leaves_one_error_an_incomplete_message_and_one_charge() {
-    let stub = OpenAiStub::start(Script::text(&cited()).paced(Duration::ZERO, Duration::from_millis(100))).await.unwrap();
+    let stub =
+        OpenAiStub::start(Script::text(&cited()).paced(Duration::ZERO, Duration::from_millis(100))).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let setup = || Setup::on(folder.path()).with_model_at(&stub.base_url()).with("MANDI_STREAM_LEASE_MS", "1000");
     let server = setup().start().await;

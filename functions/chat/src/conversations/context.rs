@@ -43,7 +43,8 @@ pub(crate) struct ContextItem {
 
 impl ConversationContext {
     fn check(&self) -> Result<()> {
-        for (list, items) in [("entities", &self.entities), ("preferences", &self.preferences), ("facts", &self.facts)] {
+        for (list, items) in [("entities", &self.entities), ("preferences", &self.preferences), ("facts", &self.facts)]
+        {
             if items.len() > MAX_ITEMS {
                 return Err(Problem::field(format!("/{list}"), format!("at most {MAX_ITEMS} items are kept")));
             }
@@ -91,7 +92,12 @@ impl Conversations {
     }
 
     /// Replaces what a conversation remembers.
-    pub(crate) async fn put_context(&self, owner: &Principal, conversation: &Conversation, context: &ConversationContext) -> Result<()> {
+    pub(crate) async fn put_context(
+        &self,
+        owner: &Principal,
+        conversation: &Conversation,
+        context: &ConversationContext,
+    ) -> Result<()> {
         context.check()?;
         let record = Record::new(key(owner, conversation)).with_json("context", context)?;
         Ok(self.records.put(record, Condition::Always).await?)

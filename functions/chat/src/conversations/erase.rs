@@ -71,7 +71,8 @@ impl Conversations {
         match self.records.update(key, Update::new().set(ERASING, true), idle).await {
             Ok(_) => Ok(()),
             Err(RecordsError::ConditionFailed { .. }) if self.records.get(key).await?.is_some() => {
-                let detail = "a message of this conversation is still being answered; delete it when the answer is there";
+                let detail =
+                    "a message of this conversation is still being answered; delete it when the answer is there";
                 Err(Problem::conflict(detail).retry_after(2))
             }
             Err(RecordsError::ConditionFailed { .. }) => Err(missing()),

@@ -87,12 +87,17 @@ impl NewMessage {
             return Err(Problem::field("/content", "it is blank; say what you ask"));
         }
         if characters > MAX_CONTENT_CHARACTERS {
-            let detail = format!("it has {characters} characters; at most {MAX_CONTENT_CHARACTERS} are taken: load long texts as documents");
+            let detail = format!(
+                "it has {characters} characters; at most {MAX_CONTENT_CHARACTERS} are taken: load long texts as documents"
+            );
             return Err(Problem::field("/content", detail));
         }
         let unprintable = |character: char| character.is_control() && !"\n\r\t".contains(character);
         if let Some(found) = self.content.chars().find(|character| unprintable(*character)) {
-            return Err(Problem::field("/content", format!("it holds the control character U+{:04X}; remove it", u32::from(found))));
+            return Err(Problem::field(
+                "/content",
+                format!("it holds the control character U+{:04X}; remove it", u32::from(found)),
+            ));
         }
         if self.collections.len() > MAX_COLLECTIONS {
             return Err(Problem::field("/collections", format!("at most {MAX_COLLECTIONS} are searched at once")));
@@ -218,7 +223,11 @@ pub(crate) async fn stream(
 }
 
 /// The model that answers; `None` when the tenant has none, and the answer is made of quotes.
-fn chosen_model(state: &ChatState, caller: &Principal, provider: Option<&str>) -> Result<Option<Arc<dyn LanguageModel>>> {
+fn chosen_model(
+    state: &ChatState,
+    caller: &Principal,
+    provider: Option<&str>,
+) -> Result<Option<Arc<dyn LanguageModel>>> {
     let model = state.providers.for_tenant(&caller.tenant);
     match (provider, &model) {
         (None, _) => Ok(model),
@@ -240,12 +249,24 @@ async fn settle_abandoned(state: &ChatState, caller: &Principal, conversation: &
     if closed { Ok(()) } else { Err(messages::busy()) }
 }
 
-fn unfinished(state: &ChatState, caller: &Principal, conversation: Conversation, message: &MessageId) -> UnfinishedAnswer {
+fn unfinished(
+    state: &ChatState,
+    caller: &Principal,
+    conversation: Conversation,
+    message: &MessageId,
+) -> UnfinishedAnswer {
     UnfinishedAnswer { messages: state.messages.clone(), owner: caller.clone(), conversation, message: message.clone() }
 }
 
 /// A response that shows a message's stream after an event.
-fn follow(state: &ChatState, caller: &Principal, conversation: Conversation, message: &MessageId, after: u64, guard: Option<DropGuard>) -> Response {
+fn follow(
+    state: &ChatState,
+    caller: &Principal,
+    conversation: Conversation,
+    message: &MessageId,
+    after: u64,
+    guard: Option<DropGuard>,
+) -> Response {
     let orphans = Arc::new(unfinished(state, caller, conversation, message));
     let reader = state.streams.reader(messages::stream_id(caller, message), after, orphans);
     let mut response = sse::response(reader, state.keep_alive, guard);
@@ -254,7 +275,12 @@ fn follow(state: &ChatState, caller: &Principal, conversation: Conversation, mes
 }
 
 /// Waits for the end of an answer, and gives it whole.
-async fn whole(state: &ChatState, caller: &Principal, conversation: Conversation, message: &MessageId) -> Result<Message> {
+async fn whole(
+    state: &ChatState,
+    caller: &Principal,
+    conversation: Conversation,
+    message: &MessageId,
+) -> Result<Message> {
     let id = conversation.id.clone();
     let orphans = Arc::new(unfinished(state, caller, conversation, message));
     let mut reader = state.streams.reader(messages::stream_id(caller, message), 0, orphans);
@@ -267,9 +293,9 @@ async fn whole(state: &ChatState, caller: &Principal, conversation: Conversation
         return Ok(answer);
     }
     let reason = last.and_then(|event| serde_json::from_str::<serde_json::Value>(&event.data).ok());
-    let detail = reason.as_ref().and_then(|data| data.get("detail")?.as_str()).unwrap_or("the answer was cut off; ask again");
+    let detail =
+        reason.as_ref().and_then(|data| data.get("detail")?.as_str()).unwrap_or("the answer was cut off; ask again");
     let kind = reason.as_ref().and_then(|data| data.get("type")?.as_str());
     let kind = ProblemKind::ALL.into_iter().find(|known| kind == Some(&format!("/problems/{}", known.name())));
     Err(Problem::new(kind.unwrap_or(ProblemKind::StreamInterrupted), detail))
 }
-

@@ -98,7 +98,10 @@ impl NewDocuments {
         let many: ManyDocuments = json::parse(body)?;
         let count = many.documents.len();
         if !(1..=MAX_DOCUMENTS).contains(&count) {
-            return Err(Problem::field("/documents", format!("there are {count}; one request takes 1 to {MAX_DOCUMENTS}")));
+            return Err(Problem::field(
+                "/documents",
+                format!("there are {count}; one request takes 1 to {MAX_DOCUMENTS}"),
+            ));
         }
         let read = |value: serde_json::Value| json::parse::<DocumentInput>(value.to_string().as_bytes());
         Ok(Self::Many(many.documents.into_iter().map(read).collect()))
@@ -136,7 +139,9 @@ impl DocumentInput {
         }
         match (&self.content, &self.fields) {
             (Some(_), None) | (None, Some(_)) => Ok(()),
-            (None, None) => Err(Problem::field("/content", "give the text as `content`, or `fields` for a type that has them")),
+            (None, None) => {
+                Err(Problem::field("/content", "give the text as `content`, or `fields` for a type that has them"))
+            }
             (Some(_), Some(_)) => Err(Problem::field("/fields", "give either `content` or `fields`, not both")),
         }
     }
@@ -170,7 +175,10 @@ impl DocumentInput {
         let entity_type = match entity_type {
             Some(given) => given,
             None if by_format.is_empty() => {
-                let detail = format!("`{}` holds the fields of an entity: say which by `entity_type` before the file", file.name);
+                let detail = format!(
+                    "`{}` holds the fields of an entity: say which by `entity_type` before the file",
+                    file.name
+                );
                 return Err(Problem::field("entity_type", detail));
             }
             None => by_format.to_owned(),
@@ -223,7 +231,10 @@ const MAX_METADATA_FIELDS: usize = 32;
 
 fn check_metadata(metadata: &Metadata) -> Result<()> {
     if metadata.len() > MAX_METADATA_FIELDS {
-        return Err(Problem::field("/metadata", format!("it has {} fields; at most {MAX_METADATA_FIELDS} are kept", metadata.len())));
+        return Err(Problem::field(
+            "/metadata",
+            format!("it has {} fields; at most {MAX_METADATA_FIELDS} are kept", metadata.len()),
+        ));
     }
     for (name, value) in metadata {
         let pointer = format!("/metadata/{name}");
@@ -231,8 +242,13 @@ fn check_metadata(metadata: &Metadata) -> Result<()> {
             let rule = "a field's name is 1 to 64 of `a-z`, `0-9`, `_`, and begins with a letter";
             return Err(Problem::field(pointer, rule));
         }
-        if let Scalar::Text(text) = value && text.len() > filter::MAX_TEXT_BYTES {
-            return Err(Problem::field(pointer, format!("it has {} bytes; at most {}", text.len(), filter::MAX_TEXT_BYTES)));
+        if let Scalar::Text(text) = value
+            && text.len() > filter::MAX_TEXT_BYTES
+        {
+            return Err(Problem::field(
+                pointer,
+                format!("it has {} bytes; at most {}", text.len(), filter::MAX_TEXT_BYTES),
+            ));
         }
     }
     Ok(())

@@ -75,7 +75,11 @@ impl Documents {
     }
 
     /// A page of a collection's documents, in order of their ids.
-    pub(crate) async fn page(&self, table: &IndexTable, after: Option<String>) -> Result<(Vec<Document>, Option<String>)> {
+    pub(crate) async fn page(
+        &self,
+        table: &IndexTable,
+        after: Option<String>,
+    ) -> Result<(Vec<Document>, Option<String>)> {
         let query = Query { limit: 1_000, after, ..Query::all(partition(table)) };
         let page = self.records.query(query).await?;
         Ok((page.records.iter().map(|record| record.json("document")).collect::<Result<_>>()?, page.next))

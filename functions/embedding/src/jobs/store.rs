@@ -46,7 +46,11 @@ pub(super) struct Waiting {
 
 impl Jobs {
     /// Takes documents for later. Those that were refused already are in the list with their outcome.
-    pub(crate) async fn create(&self, target: &Target, documents: Vec<(DocumentOutcome, Option<DocumentInput>)>) -> Result<JobId> {
+    pub(crate) async fn create(
+        &self,
+        target: &Target,
+        documents: Vec<(DocumentOutcome, Option<DocumentInput>)>,
+    ) -> Result<JobId> {
         let job = JobId::generate();
         let tenant = &target.table.tenant;
         let now = self.clock.now();
@@ -119,9 +123,8 @@ impl Jobs {
 
     /// Where a queued job's documents go.
     pub(super) fn target(entry: &Record) -> Result<Target> {
-        let field = |name: &str| {
-            entry.text(name).ok_or_else(|| Problem::internal(format!("a queued job has no `{name}`")))
-        };
+        let field =
+            |name: &str| entry.text(name).ok_or_else(|| Problem::internal(format!("a queued job has no `{name}`")));
         let tenant = TenantId::from_stored(field("tenant")?);
         let collection = CollectionName::parse(field("collection")?);
         let (Some(tenant), Some(collection)) = (tenant, collection) else {
@@ -136,11 +139,18 @@ impl Jobs {
     }
 
     /// The next documents of a job that wait, after a sort key, and where to go on.
-    pub(super) async fn waiting(&self, tenant: &TenantId, job: &JobId, after: Option<String>, limit: usize) -> Result<(Vec<Waiting>, Option<String>)> {
+    pub(super) async fn waiting(
+        &self,
+        tenant: &TenantId,
+        job: &JobId,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<(Vec<Waiting>, Option<String>)> {
         let query = Query { partition: items(tenant, job), range: Range::All, order: Order::Ascending, limit, after };
         let page = self.records.query(query).await?;
         let waiting = page.records.iter().filter(|record| record.flag("waiting"));
-        let waiting = waiting.map(|record| Ok(Waiting { sort: record.key.sort.clone(), outcome: record.json("outcome")? }));
+        let waiting =
+            waiting.map(|record| Ok(Waiting { sort: record.key.sort.clone(), outcome: record.json("outcome")? }));
         Ok((waiting.collect::<Result<_>>()?, page.next))
     }
 
@@ -152,13 +162,17 @@ impl Jobs {
     }
 
     /// Stores outcomes, under the runner's lease.
-    pub(super) async fn settle(&self, tenant: &TenantId, job: &JobId, outcomes: Vec<(String, DocumentOutcome)>, mine: Condition) -> Result<()> {
+    pub(super) async fn settle(
+        &self,
+        tenant: &TenantId,
+        job: &JobId,
+        outcomes: Vec<(String, DocumentOutcome)>,
+        mine: Condition,
+    ) -> Result<()> {
         let failed = outcomes.iter().filter(|(_, outcome)| outcome.status == DocumentStatus::Failed).count();
         let counts = Update::new().add("completed", whole(outcomes.len())).add("failed", whole(failed));
-        let mut writes = vec![
-            Write::Check(queue_key(job), mine),
-            Write::Update(job_key(tenant, job), counts, Condition::Always),
-        ];
+        let mut writes =
+            vec![Write::Check(queue_key(job), mine), Write::Update(job_key(tenant, job), counts, Condition::Always)];
         for (sort, outcome) in &outcomes {
             let text = serde_json::to_string(outcome).map_err(Problem::internal)?;
             let update = Update::new().set("outcome", text).set("waiting", false);

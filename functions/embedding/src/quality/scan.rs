@@ -126,7 +126,10 @@ impl Scan {
 
     fn findings(&self) -> Vec<String> {
         let kinds = [
-            (&self.wrong_dimensions, "have another length than the collection's model gives: index their documents anew"),
+            (
+                &self.wrong_dimensions,
+                "have another length than the collection's model gives: index their documents anew",
+            ),
             (&self.not_finite, "hold a number that is not finite: index their documents anew"),
             (&self.zero, "are all zeros and are never found by meaning: index their documents anew"),
             (&self.wrong_norm, "have a norm other than 1, which distorts their scores: index their documents anew"),
@@ -134,11 +137,27 @@ impl Scan {
         ];
         let vectors = kinds.into_iter().filter(|(fault, _)| fault.count > 0);
         let mut findings: Vec<(u64, String)> = vectors
-            .map(|(fault, meaning)| (fault.count, format!("{} of {} vectors {meaning} (such as {})", fault.count, self.vectors, fault.examples.join(", "))))
+            .map(|(fault, meaning)| {
+                (
+                    fault.count,
+                    format!(
+                        "{} of {} vectors {meaning} (such as {})",
+                        fault.count,
+                        self.vectors,
+                        fault.examples.join(", ")
+                    ),
+                )
+            })
             .collect();
         if self.uncovered.count > 0 {
             let (count, examples) = (self.uncovered.count, self.uncovered.examples.join(", "));
-            findings.push((count, format!("{count} of {} documents lack chunks in the index: send them again (such as {examples})", self.checked)));
+            findings.push((
+                count,
+                format!(
+                    "{count} of {} documents lack chunks in the index: send them again (such as {examples})",
+                    self.checked
+                ),
+            ));
         }
         findings.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
         findings.into_iter().map(|(_, text)| text).collect()

@@ -13,7 +13,9 @@ use mandi_core::{Language, Problem, Result};
 use mandi_http::auth::KnowledgeRead;
 use mandi_http::idempotency::{ReplayStream, StreamName};
 use mandi_http::{ApiResult, Caller, Json, sse};
-use mandi_retrieval::answer::{AnswerDone, AnswerEvent, AnswerRequest, CallLog, Citation, DegradedReason, ModelCall, RewriteMode};
+use mandi_retrieval::answer::{
+    AnswerDone, AnswerEvent, AnswerRequest, CallLog, Citation, DegradedReason, ModelCall, RewriteMode,
+};
 use mandi_retrieval::confidence::ConfidenceParts;
 use mandi_retrieval::{CollectionName, Filter};
 use serde::{Deserialize, Serialize};
@@ -161,7 +163,11 @@ fn follow(state: &EmbeddingState, id: StreamId) -> Response {
     response
 }
 
-async fn whole(state: &EmbeddingState, caller: &Caller<KnowledgeRead>, request: AnswerRequest) -> Result<AnswerResponse> {
+async fn whole(
+    state: &EmbeddingState,
+    caller: &Caller<KnowledgeRead>,
+    request: AnswerRequest,
+) -> Result<AnswerResponse> {
     let language = request.language;
     let mut events = state.engine.answer(request);
     let mut citations = Vec::new();
@@ -182,7 +188,12 @@ async fn whole(state: &EmbeddingState, caller: &Caller<KnowledgeRead>, request: 
     Err(Problem::internal("the answer engine ended without an end"))
 }
 
-async fn meter(state: &EmbeddingState, caller: &Caller<KnowledgeRead>, calls: &[ModelCall], language: Language) -> Result<()> {
+async fn meter(
+    state: &EmbeddingState,
+    caller: &Caller<KnowledgeRead>,
+    calls: &[ModelCall],
+    language: Language,
+) -> Result<()> {
     for call in calls {
         state.meter.record(&caller.tenant, &metered(state, caller, call, Some(language))).await?;
     }

@@ -14,7 +14,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::collections::Collections;
-use crate::documents::{self, Document, DocumentInput, DocumentOutcome, File, DocumentStatus, NewDocuments, NewDocumentsSchema, Target};
+use crate::documents::{
+    self, Document, DocumentInput, DocumentOutcome, DocumentStatus, File, NewDocuments, NewDocumentsSchema, Target,
+};
 use crate::jobs::Job;
 use crate::state::EmbeddingState;
 
@@ -74,7 +76,11 @@ pub(crate) async fn create(
     }
 }
 
-async fn one(state: &EmbeddingState, target: &Target, input: DocumentInput) -> ApiResult<(StatusCode, Json<DocumentsResponse>)> {
+async fn one(
+    state: &EmbeddingState,
+    target: &Target,
+    input: DocumentInput,
+) -> ApiResult<(StatusCode, Json<DocumentsResponse>)> {
     input.check()?;
     if input.size_bytes() > AT_ONCE_BYTES {
         return queue(state, target, vec![Ok(input)]).await;
@@ -84,8 +90,13 @@ async fn one(state: &EmbeddingState, target: &Target, input: DocumentInput) -> A
     Ok((StatusCode::OK, Json(DocumentsResponse { job_id: None, documents })))
 }
 
-async fn many(state: &EmbeddingState, target: &Target, inputs: Vec<Result<DocumentInput>>) -> ApiResult<(StatusCode, Json<DocumentsResponse>)> {
-    let inputs: Vec<Result<DocumentInput>> = inputs.into_iter().map(|input| input.and_then(|input| input.check().map(|()| input))).collect();
+async fn many(
+    state: &EmbeddingState,
+    target: &Target,
+    inputs: Vec<Result<DocumentInput>>,
+) -> ApiResult<(StatusCode, Json<DocumentsResponse>)> {
+    let inputs: Vec<Result<DocumentInput>> =
+        inputs.into_iter().map(|input| input.and_then(|input| input.check().map(|()| input))).collect();
     let bytes: usize = inputs.iter().flatten().map(DocumentInput::size_bytes).sum();
     if inputs.len() > AT_ONCE_DOCUMENTS || bytes > AT_ONCE_BYTES {
         return queue(state, target, inputs).await;
@@ -105,7 +116,11 @@ async fn many(state: &EmbeddingState, target: &Target, inputs: Vec<Result<Docume
     Ok((StatusCode::OK, Json(DocumentsResponse { job_id: None, documents: outcomes })))
 }
 
-async fn queue(state: &EmbeddingState, target: &Target, inputs: Vec<Result<DocumentInput>>) -> ApiResult<(StatusCode, Json<DocumentsResponse>)> {
+async fn queue(
+    state: &EmbeddingState,
+    target: &Target,
+    inputs: Vec<Result<DocumentInput>>,
+) -> ApiResult<(StatusCode, Json<DocumentsResponse>)> {
     let entries: Vec<(DocumentOutcome, Option<DocumentInput>)> = inputs
         .into_iter()
         .enumerate()
@@ -180,7 +195,10 @@ async fn read_files(mut form: Multipart) -> Result<NewDocuments> {
 
 fn bad_form(reason: &str) -> Problem {
     if reason.contains("length limit") || reason.contains("too large") {
-        let detail = format!("the body is over {} bytes; send the file in parts, or as text in several documents", mandi_http::gate::MAX_BODY_BYTES);
+        let detail = format!(
+            "the body is over {} bytes; send the file in parts, or as text in several documents",
+            mandi_http::gate::MAX_BODY_BYTES
+        );
         return Problem::new(ProblemKind::TooLarge, detail);
     }
     Problem::new(ProblemKind::InvalidRequest, format!("the form cannot be read: {reason}"))

@@ -89,7 +89,10 @@ pub(crate) async fn create(
 
 fn check(texts: &[String]) -> Result<()> {
     if !(1..=MAX_TEXTS).contains(&texts.len()) {
-        return Err(Problem::field("/input", format!("there are {} texts; one request takes 1 to {MAX_TEXTS}", texts.len())));
+        return Err(Problem::field(
+            "/input",
+            format!("there are {} texts; one request takes 1 to {MAX_TEXTS}", texts.len()),
+        ));
     }
     for (place, text) in texts.iter().enumerate() {
         let pointer = if texts.len() == 1 { "/input".to_owned() } else { format!("/input/{place}") };
@@ -97,7 +100,10 @@ fn check(texts: &[String]) -> Result<()> {
             return Err(Problem::field(pointer, "it is blank; there is nothing to embed"));
         }
         if text.len() > MAX_TEXT_BYTES {
-            return Err(Problem::field(pointer, format!("it has {} bytes; at most {MAX_TEXT_BYTES} are taken", text.len())));
+            return Err(Problem::field(
+                pointer,
+                format!("it has {} bytes; at most {MAX_TEXT_BYTES} are taken", text.len()),
+            ));
         }
     }
     Ok(())

@@ -77,7 +77,10 @@ pub(crate) fn check_query(query: &str) -> Result<()> {
         return Err(Problem::field("/query", "it is blank; say what to look for"));
     }
     if characters > MAX_QUERY_CHARACTERS {
-        return Err(Problem::field("/query", format!("it has {characters} characters; at most {MAX_QUERY_CHARACTERS} are taken")));
+        return Err(Problem::field(
+            "/query",
+            format!("it has {characters} characters; at most {MAX_QUERY_CHARACTERS} are taken"),
+        ));
     }
     Ok(())
 }

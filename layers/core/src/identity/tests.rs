@@ -87,14 +87,16 @@ async fn an_unsigned_token_is_refused() {
 
 #[tokio::test]
 async fn another_algorithm_is_refused() {
-    let claims = serde_json::json!({"tenant": "demo", "sub": "a", "iss": ISSUER, "aud": AUDIENCE, "exp": 4_000_000_000_i64});
+    let claims =
+        serde_json::json!({"tenant": "demo", "sub": "a", "iss": ISSUER, "aud": AUDIENCE, "exp": 4_000_000_000_i64});
     assert!(refusal(&signed(&Header::new(Algorithm::HS512), &claims)).await.contains("algorithm"));
 }
 
 #[tokio::test]
 async fn a_token_without_a_proper_tenant_is_refused() {
     for tenant in [serde_json::Value::Null, "".into(), "../other".into(), "Demo".into(), "a".repeat(65).into()] {
-        let claims = serde_json::json!({"tenant": tenant, "sub": "a", "iss": ISSUER, "aud": AUDIENCE, "exp": 4_000_000_000_i64});
+        let claims =
+            serde_json::json!({"tenant": tenant, "sub": "a", "iss": ISSUER, "aud": AUDIENCE, "exp": 4_000_000_000_i64});
         assert!(refusal(&signed(&Header::new(Algorithm::HS256), &claims)).await.contains("tenant"));
     }
 }

@@ -128,10 +128,7 @@ mod tests {
     fn a_record_of_exactly_the_limit_fits_and_one_byte_more_does_not() {
         let room = MAX_RECORD_BYTES - record("a").size_bytes() - "f".len();
         assert!(check_record(&record("a").with("f", "x".repeat(room))).is_ok());
-        assert!(matches!(
-            check_record(&record("a").with("f", "x".repeat(room + 1))),
-            Err(RecordsError::TooLarge(_))
-        ));
+        assert!(matches!(check_record(&record("a").with("f", "x".repeat(room + 1))), Err(RecordsError::TooLarge(_))));
     }
 
     #[test]

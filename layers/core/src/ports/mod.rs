@@ -8,8 +8,8 @@ mod records;
 
 pub use embedder::{Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, Reranker, TokenSpans};
 pub use language_model::{
-    Abilities, ChatMessage, Delta, FinishReason, Generation, GenerationStream, LanguageModel, ModelError, ModelRef, Role,
-    TimeoutPhase, TokenUsage,
+    Abilities, ChatMessage, Delta, FinishReason, Generation, GenerationStream, LanguageModel, ModelError, ModelRef,
+    Role, TimeoutPhase, TokenUsage,
 };
 pub use objects::{ObjectKey, ObjectPage, ObjectPrefix, Objects, ObjectsError, PutOutcome};
 pub use records::{

@@ -126,12 +126,7 @@ pub trait Objects: Send + Sync + fmt::Debug {
     async fn put_if_absent(&self, key: &ObjectKey, content: Bytes) -> Result<PutOutcome, ObjectsError>;
 
     /// Lists up to `limit` keys under a prefix, after `after` (from an earlier page).
-    async fn list(
-        &self,
-        prefix: &ObjectPrefix,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<ObjectPage, ObjectsError>;
+    async fn list(&self, prefix: &ObjectPrefix, after: Option<&str>, limit: usize) -> Result<ObjectPage, ObjectsError>;
 
     /// Removes an object; removing an absent one is no error.
     async fn delete(&self, key: &ObjectKey) -> Result<(), ObjectsError>;

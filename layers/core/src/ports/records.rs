@@ -181,9 +181,8 @@ impl Record {
     /// # Errors
     /// The field is absent or holds something else: a stored format that this version does not read.
     pub fn json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, Problem> {
-        let text = self.text(name).ok_or_else(|| {
-            Problem::internal(format!("record {:?} has no field `{name}`", self.key))
-        })?;
+        let text =
+            self.text(name).ok_or_else(|| Problem::internal(format!("record {:?} has no field `{name}`", self.key)))?;
         serde_json::from_str(text).map_err(Problem::internal)
     }
 

@@ -48,7 +48,11 @@ impl Writer {
     /// `stream-interrupted` when the lease was lost and a reader has closed the stream; or the store fails.
     pub async fn add(&mut self, event: &str, data: String) -> Result<()> {
         self.gather(event, data);
-        if self.gathering_since.elapsed() >= self.streams.policy.gather { self.store(true, Vec::new()).await } else { Ok(()) }
+        if self.gathering_since.elapsed() >= self.streams.policy.gather {
+            self.store(true, Vec::new()).await
+        } else {
+            Ok(())
+        }
     }
 
     /// How long until gathered events want to be stored, or the lease to be renewed.

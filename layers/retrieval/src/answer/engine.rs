@@ -219,7 +219,9 @@ impl AnswerEngine {
     /// The question as it is searched for and answered.
     async fn standalone_question(&self, request: &AnswerRequest) -> String {
         let by_model = match (&request.model, request.rewrite) {
-            (Some(model), RewriteMode::Model) if model.abilities().careful => self.rewritten_by(model.as_ref(), request).await,
+            (Some(model), RewriteMode::Model) if model.abilities().careful => {
+                self.rewritten_by(model.as_ref(), request).await
+            }
             _ => None,
         };
         let by_keywords = || match request.rewrite {
@@ -268,10 +270,16 @@ impl AnswerEngine {
             return Err(DegradedReason::LanguageNotWritten);
         }
         let mut offered = relevant.to_vec();
-        let best_passage = if abilities.careful { None } else { self.put_best_first(request, question, &mut offered).await };
-        let max_tokens = if abilities.careful { request.max_tokens } else { request.max_tokens.min(SHORT_ANSWER_TOKENS) };
+        let best_passage =
+            if abilities.careful { None } else { self.put_best_first(request, question, &mut offered).await };
+        let max_tokens =
+            if abilities.careful { request.max_tokens } else { request.max_tokens.min(SHORT_ANSWER_TOKENS) };
         let answer_tokens = usize::try_from(max_tokens).unwrap_or(usize::MAX);
-        let budget = model.context_tokens().saturating_sub(answer_tokens).min(self.settings.prompt_tokens).min(abilities.prompt_tokens);
+        let budget = model
+            .context_tokens()
+            .saturating_sub(answer_tokens)
+            .min(self.settings.prompt_tokens)
+            .min(abilities.prompt_tokens);
         offered.truncate(self.settings.prompt_passages);
         let fitting = prompts::passages_that_fit(&offered, question, &request.instructions, budget);
         if fitting == 0 {

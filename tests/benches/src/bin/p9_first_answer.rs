@@ -21,5 +21,7 @@ async fn main() {
     let seconds = started.elapsed().as_secs_f64();
     assert_eq!(events.last().unwrap().name, "done");
     assert!(events.iter().any(|event| event.name == "citation"), "{events:?}");
-    println!("P9  demo tenant loaded after {loaded:.1} s, first cited answer whole after {seconds:.1} s (target: 60 s)");
+    println!(
+        "P9  demo tenant loaded after {loaded:.1} s, first cited answer whole after {seconds:.1} s (target: 60 s)"
+    );
 }

@@ -17,7 +17,9 @@ const SOURCE: &str = "The buyer shall pay each invoice within 30 days of the inv
 async fn main() {
     rlimit::increase_nofile_limit(65_536).unwrap();
     let answer = format!("{} [1]. ", SOURCE.trim_end_matches('.')).repeat(4);
-    let stub = OpenAiStub::start(Script::text(&answer).paced(Duration::from_millis(100), Duration::from_millis(50))).await.unwrap();
+    let stub = OpenAiStub::start(Script::text(&answer).paced(Duration::from_millis(100), Duration::from_millis(50)))
+        .await
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let server = Setup::on(folder.path()).with_model_at(&stub.base_url()).with("MANDI_LOG", "warn").start().await;
     let client = server.client("demo");
@@ -32,7 +34,10 @@ async fn main() {
     let seconds = started.elapsed().as_secs_f64();
     let done = ends.iter().filter(|end| *end == "done").count();
     let memory_mb = peak_memory_mb(server.pid().unwrap());
-    println!("R7  {STREAMS} concurrent streams: {done} done, {} not, in {seconds:.1} s; server's peak memory {memory_mb} MB (target: none, 1024 MB)", STREAMS - done);
+    println!(
+        "R7  {STREAMS} concurrent streams: {done} done, {} not, in {seconds:.1} s; server's peak memory {memory_mb} MB (target: none, 1024 MB)",
+        STREAMS - done
+    );
     assert_eq!(done, STREAMS, "{:?}", ends.iter().find(|end| *end != "done"));
 }
 
@@ -41,9 +46,10 @@ async fn one(client: Client, conversation: String) -> String {
     let path = format!("/v1/conversations/{conversation}/messages");
     let request = client.request(Method::POST, &path).header("accept", "text/event-stream");
     match request.json(&json!({"content": "When must the buyer pay?"})).send().await {
-        Ok(response) if response.status().is_success() => {
-            events::read(response, usize::MAX).await.last().map_or_else(|| "nothing".to_owned(), |event| event.name.clone())
-        }
+        Ok(response) if response.status().is_success() => events::read(response, usize::MAX)
+            .await
+            .last()
+            .map_or_else(|| "nothing".to_owned(), |event| event.name.clone()),
         Ok(response) => format!("status {}", response.status()),
         Err(error) => error.to_string(),
     }
