@@ -109,7 +109,8 @@ impl Tally {
             Ok(outcome) if outcome.status == Status::Indexed => self.indexed += 1,
             Ok(outcome) if outcome.status == Status::Unchanged => self.unchanged += 1,
             Ok(outcome) => {
-                self.failures.push((id.to_owned(), outcome.error.unwrap_or_else(|| "it has no outcome".to_owned())))
+                let reason = outcome.error.unwrap_or_else(|| "it has no outcome".to_owned());
+                self.failures.push((id.to_owned(), reason));
             }
             Err(problem) => self.failures.push((id.to_owned(), problem.detail)),
         }
