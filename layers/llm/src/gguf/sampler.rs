@@ -59,7 +59,7 @@ mod tests {
         // Probabilities 0.6, 0.3, 0.09, 0.01: the nucleus of 0.95 is the first three.
         let logits: Vec<f32> = [0.3_f32, 0.6, 0.01, 0.09].map(f32::ln).to_vec();
         assert_eq!(draw(&logits, 1.0, 0.0), Some(1));
-        assert_eq!(draw(&logits, 1.0, 0.61), Some(1));
+        assert_eq!(draw(&logits, 1.0, 0.60), Some(1));
         assert_eq!(draw(&logits, 1.0, 0.62), Some(0));
         assert_eq!(draw(&logits, 1.0, 0.999), Some(3));
     }

@@ -241,10 +241,19 @@ async fn a_stream_that_is_cut_after_text_was_shown_never_looks_complete() {
 
 #[tokio::test]
 async fn a_sentence_that_max_tokens_cut_is_left_out() {
-    let said = "Late payment bears interest at 1.5 % per month [1]. The Buyer shall pay the";
+    let said = "The buyer must pay the full price within 30 days [1]. Late payment bears";
     let events = answered_by(Ok(vec![text(said), finish(FinishReason::Length)])).await;
     assert_eq!(done(&events).finish_reason, Finish::Length);
-    assert_eq!(done(&events).answer, "Late payment bears interest at 1.5 % per month. [1]");
+    assert_eq!(done(&events).answer, "The buyer must pay the full price within 30 days. [1]");
+}
+
+#[tokio::test]
+async fn a_supported_sentence_that_does_not_answer_is_not_shown() {
+    for said in ["Late payment bears interest at 1.5 % per month [1].", "The Buyer shall pay the full price [1]."] {
+        let events = answered_by(Ok(vec![text(said), finish(FinishReason::Stop)])).await;
+        assert_eq!(done(&events).degraded_reason, Some(DegradedReason::NotAnAnswer), "{said}");
+        assert!(done(&events).answer.contains("thirty (30) days"), "{}", done(&events).answer);
+    }
 }
 
 #[tokio::test]
