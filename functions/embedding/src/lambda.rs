@@ -38,7 +38,7 @@ pub async fn state(settings: &Settings) -> Result<EmbeddingState> {
     let providers = Arc::new(Providers::from_settings(settings).await?);
     let meter = Meter::new(records.clone(), Arc::new(providers.prices().clone()));
     let local: Arc<dyn Embedder> = Arc::new(LocalEmbedder::new(encoder.clone()));
-    // Background work stands still between requests; the schedule calls for upkeep instead.
+    // Background work stands still between requests; jobs look after the index at their end.
     let options = IndexOptions { background_upkeep: false, ..IndexOptions::default() };
     let function = settings.required(settings::FUNCTION_NAME)?.to_owned();
     Ok(EmbeddingState::new(EmbeddingParts {

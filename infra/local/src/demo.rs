@@ -51,8 +51,8 @@ pub fn say_what_next(settings: &Settings, address: SocketAddr) -> Result<()> {
     commands::say(&format!(
         "\nMandi serves http://{address} with the demo tenant. A token for an hour:\n\n{token}\n\nPaste next, in another terminal:\n\n  \
          {program} ask --tenant demo{url} \"When must the buyer pay the invoices for the cotton?\"\n  \
-         {program} ask --tenant demo{url} \"खरीदार को कपास का भुगतान कितने दिन में करना है?\"\n  \
-         {program} load --tenant demo{url} --collection contracts ./my-folder\n"
+         {program} ask --tenant demo{url} \"किसानों को कपास का भुगतान कितने दिन के भीतर किया जाएगा?\"\n  \
+         {program} load --tenant demo{url} --collection handbook README.md\n"
     ));
     Ok(())
 }

@@ -55,7 +55,7 @@ settings! {
     STREAM_LEASE_MS = "MANDI_STREAM_LEASE_MS", Some("10000"), "after how long without a sign the writer of a stream is taken for dead, in ms";
     STREAM_KEEP_ALIVE_MS = "MANDI_STREAM_KEEP_ALIVE_MS", Some("10000"), "after how long without an event a stream sends a comment, in ms";
     DRAIN_MS = "MANDI_DRAIN_MS", Some("20000"), "how long the runner waits on SIGTERM for requests to end, in ms";
-    OPENAPI = "MANDI_OPENAPI", None, "file of the whole OpenAPI document, in the Lambda layer; a function alone serves its own part";
+    OPENAPI = "MANDI_OPENAPI", None, "file of the whole OpenAPI document, beside the chat function's binary; a function alone serves its own part";
 }
 
 /// The settings of this process, read once at start.

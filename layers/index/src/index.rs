@@ -121,6 +121,10 @@ impl ChunkIndex for LanceIndex {
         guarded(self.tables.create(table, dimensions)).await
     }
 
+    async fn upkeep(&self, table: &IndexTable) -> Result<()> {
+        self.maintain(table).await.map(drop)
+    }
+
     async fn remove(&self, table: &IndexTable) -> Result<()> {
         self.tables.remove(table).await
     }

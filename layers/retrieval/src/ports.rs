@@ -97,6 +97,10 @@ pub trait ChunkIndex: Send + Sync + fmt::Debug {
     /// How many chunks the table holds.
     async fn count(&self, table: &IndexTable) -> Result<u64>;
 
+    /// Looks after a table that was written to much: joins small files, brings indices up to date. For the end of
+    /// a bulk load; an index may do so by itself, too.
+    async fn upkeep(&self, table: &IndexTable) -> Result<()>;
+
     /// Every row's vector, in batches, in one pass.
     async fn vectors(&self, table: &IndexTable) -> Result<BoxStream<'static, Result<Vec<VectorRow>>>>;
 }

@@ -18,8 +18,10 @@ const START: Duration = Duration::from_secs(60);
 
 /// The folder where cargo put the binaries.
 fn binaries() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.parent().and_then(Path::parent).unwrap().to_owned()
+    let program = std::env::current_exe().unwrap();
+    let folder = program.parent().unwrap();
+    // Tests lie in `deps` beside the binaries; benches lie among them.
+    if folder.ends_with("deps") { folder.parent().unwrap().to_owned() } else { folder.to_owned() }
 }
 
 /// The `mandi` binary.

@@ -37,7 +37,13 @@ impl Jobs {
         let target = Self::target(&entry)?;
         let outcome = self.renewing(job, &lease, self.work(job, &lease, &target)).await;
         match outcome {
-            Ok(()) => Ok(self.records.delete(&queue_key(job), lease.mine()).await?),
+            Ok(()) => {
+                // The job is done all the same: an index that was not looked after is slower, and not wrong.
+                if let Err(problem) = self.documents.index.upkeep(&target.table).await {
+                    tracing::warn!(%job, causes = problem.causes(), "the index was not looked after");
+                }
+                Ok(self.records.delete(&queue_key(job), lease.mine()).await?)
+            }
             Err(problem) => {
                 let release = Lease::releasing(Update::new());
                 if let Err(error) = self.records.update(&queue_key(job), release, lease.mine()).await {
