@@ -133,13 +133,15 @@ fn packages(arguments: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn given_a_build_of_the_runner_when_all_else_is_built_then_no_dependency_is_built_again() {
-    let runner = packages(&["-p", "mandi", "-e", "normal,build"]);
+fn given_a_build_of_the_runner_or_a_function_with_lancedb_when_all_else_is_built_then_no_dependency_is_built_again() {
     let workspace = packages(&["--workspace", "-e", "normal,build,dev"]);
-    let again: Vec<_> = runner.difference(&workspace).collect();
-    assert!(
-        again.is_empty(),
-        "the runner needs these with other features than the workspace; name the features in the workspace's manifest: \
-         {again:#?}"
-    );
+    for member in ["mandi", "mandi-embedding"] {
+        let alone = packages(&["-p", member, "-e", "normal,build"]);
+        let again: Vec<_> = alone.difference(&workspace).collect();
+        assert!(
+            again.is_empty(),
+            "{member} needs these with other features than the workspace; name the features in the workspace's \
+             manifest: {again:#?}"
+        );
+    }
 }
