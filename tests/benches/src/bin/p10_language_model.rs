@@ -1,21 +1,19 @@
 //! P10: the local language model against llama.cpp with the same file, prompt and threads, one after the other on the
 //! same machine: `cargo run -p mandi-benches --bin p10_language_model [RUNS]`.
 //!
-//! The model is in the folder `MANDI_MODELS` or `.mandi/models`, as `make models` leaves it. The peer is
-//! `peers/p10_llama_cpp.py`, which makes its own environment. The best of the runs counts, for both sides.
+//! The peer is `peers/p10_llama_cpp.py`. The best of the runs counts, for both sides.
 #![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use mandi_benches::{Figure, Target, Unit, models, number, run_peer};
 use mandi_core::ports::{ChatMessage, Delta, Generation, LanguageModel, Role};
 use mandi_llm::Timeouts;
 use mandi_llm::gguf::GgufModel;
 use mandi_llm::providers::LOCAL_MODEL_FILE;
-use serde_json::Value;
 
 /// What is asked for, in tokens.
 const OUTPUT_TOKENS: u32 = 64;
@@ -37,24 +35,29 @@ struct Best {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let runs: u32 = std::env::args().nth(1).map_or(Ok(3), |runs| runs.parse())?;
-    let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.mandi/models"));
-    let path = std::env::var_os("MANDI_MODELS").map_or_else(default, PathBuf::from).join(LOCAL_MODEL_FILE);
+    let path = models().join(LOCAL_MODEL_FILE);
     let content = format!("{}\nTell a long story about this contract.", SENTENCE.repeat(SENTENCES));
     let ours = measure(&path, &content, runs).await?;
-    let peer = run_peer(&path, &content, runs)?;
+    let peer = measure_peer(&path, &content, runs)?;
 
-    println!("P10, SmolLM2-135M-Instruct Q4_1, {} tokens in, {OUTPUT_TOKENS} out, best of {runs}", ours.input_tokens);
-    println!("{:<28} {:>12} {:>12} {:>7} {:>9}", "case", "ours", "llama.cpp", "ratio", "target");
-    let ratio = ours.first_token_s / peer.first_token_s;
-    let (first, peer_first) = (ours.first_token_s, peer.first_token_s);
-    println!(
-        "{:<28} {first:>10.2} s {peer_first:>10.2} s {ratio:>6.2}x {:>9}",
-        "first token",
-        format!("<= {FIRST_TOKEN_TARGET_S} s")
-    );
-    let ratio = ours.tokens_a_second / peer.tokens_a_second;
-    let (rate, peer_rate) = (ours.tokens_a_second, peer.tokens_a_second);
-    println!("{:<28} {rate:>10.1}/s {peer_rate:>10.1}/s {ratio:>6.2}x {:>9}", "tokens", format!(">= {RATE_TARGET}x"));
+    let first_token = Figure {
+        id: "P10",
+        case: format!("first token of a prompt of {} tokens, SmolLM2-135M Q4_1", ours.input_tokens),
+        unit: Unit::Seconds,
+        ours: ours.first_token_s,
+        peer: Some(peer.first_token_s),
+        target: Target::AtMost(FIRST_TOKEN_TARGET_S),
+    };
+    println!("{first_token}");
+    let rate = Figure {
+        id: "P10",
+        case: format!("tokens after it, {OUTPUT_TOKENS} of them"),
+        unit: Unit::PerSecond,
+        ours: ours.tokens_a_second,
+        peer: Some(peer.tokens_a_second),
+        target: Target::RatioAtLeast(RATE_TARGET),
+    };
+    println!("{rate}");
     Ok(())
 }
 
@@ -88,21 +91,14 @@ async fn measure(path: &Path, content: &str, runs: u32) -> Result<Best, Box<dyn 
     Ok(best)
 }
 
-fn run_peer(path: &Path, content: &str, runs: u32) -> Result<Best, Box<dyn Error>> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/p10_llama_cpp.py");
+fn measure_peer(path: &Path, content: &str, runs: u32) -> Result<Best, Box<dyn Error>> {
     let threads = std::thread::available_parallelism()?.to_string();
     let (runs, output) = (runs.to_string(), OUTPUT_TOKENS.to_string());
-    let mut command = Command::new("python3");
-    command.arg(script).arg(path).args([content, &threads, &output, &runs]).stderr(Stdio::inherit());
-    let found = command.output()?;
-    if !found.status.success() {
-        return Err(format!("the peer failed with {}", found.status).into());
-    }
-    let found: Value = serde_json::from_slice(&found.stdout)?;
-    let number = |name: &str| found[name].as_f64().ok_or_else(|| format!("the peer gives no `{name}`"));
+    let path = path.to_string_lossy();
+    let found = run_peer("p10_llama_cpp.py", [&*path, content, &threads, &output, &runs])?;
     Ok(Best {
         input_tokens: found["input_tokens"].as_u64().ok_or("the peer gives no `input_tokens`")?,
-        first_token_s: number("first_token_s")?,
-        tokens_a_second: number("tokens_a_second")?,
+        first_token_s: number(&found, "/first_token_s")?,
+        tokens_a_second: number(&found, "/tokens_a_second")?,
     })
 }

@@ -1,16 +1,16 @@
 //! P3: texts embedded a second, ours against ONNX Runtime the way fastembed uses it, with the same weights, texts and
 //! threads, one after the other on the same machine: `cargo run -p mandi-benches --bin p3_embedding [TEXTS]`.
 //!
-//! The models are in the folder `MANDI_MODELS` or `.mandi/models`, as `make models` leaves them. The peer is
-//! `peers/p3_embedding.py`, which makes its own environment.
+//! The peer is `peers/p3_embedding.py`: the better of two graphs and of batches of 256 and 32.
 #![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::ffi::OsStr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use mandi_benches::{Figure, Target, Unit, models, number, run_peer};
 use mandi_inference::TextEncoder;
 use serde_json::Value;
 
@@ -33,40 +33,30 @@ type Texts = BTreeMap<&'static str, Vec<String>>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let count = std::env::args().nth(1).map_or(Ok(1000), |count| count.parse())?;
-    let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.mandi/models"));
-    let models = std::env::var_os("MANDI_MODELS").map_or_else(default, PathBuf::from);
-    let texts = texts(count);
+    let (models, texts) = (models(), texts(count));
     let encoder = TextEncoder::load(&models.join("minilm-l6"))
         .map_err(|error| format!("{error}; `make models` fetches the models"))?;
-
-    println!(
-        "P3, MiniLM-L6, {count} texts each, against ONNX Runtime 1.31.1 (best of two graphs and of batches of 256 and 32)"
-    );
-    println!("{:<28} {:>7} {:>14} {:>14} {:>7} {:>7}", "case", "threads", "ours", "peer", "ratio", "target");
     for threads in [1, 2] {
-        let peer = run_peer(&models, &texts, threads)?;
+        let peer = measure_peer(&models, &texts, threads)?;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         for (name, title) in CASES {
-            let taken = pool.install(|| measure(&encoder, name, &texts[name]));
-            let peer_taken = peer[name]["seconds"].as_f64().ok_or("the peer gives no time")?;
+            let seconds = pool.install(|| measure(&encoder, name, &texts[name])).as_secs_f64();
             check_vectors(&encoder, &texts[name], &peer[name]["vectors"])?;
-            print_row(title, threads, name == "single", count, taken.as_secs_f64(), peer_taken);
+            let case = format!("{title}, threads: {threads}");
+            println!("{}", figure(case, texts[name].len(), seconds, number(&peer[name], "/seconds")?));
         }
     }
     Ok(())
 }
 
-/// A single text counts by its time, which should be at most 0.8 of the peer's; many by texts a second.
-fn print_row(title: &str, threads: usize, single: bool, count: u32, ours: f64, peer: f64) {
-    if single {
-        let (ours_ms, peer_ms) = (ours * 1e3, peer * 1e3);
-        let ratio = ours / peer;
-        println!("{title:<28} {threads:>7} {ours_ms:>11.2} ms {peer_ms:>11.2} ms {ratio:>6.2}x {:>7}", "<= 0.8x");
-    } else {
-        let (ours_rate, peer_rate) = (f64::from(count) / ours, f64::from(count) / peer);
-        let ratio = peer / ours;
-        println!("{title:<28} {threads:>7} {ours_rate:>12.1}/s {peer_rate:>12.1}/s {ratio:>6.2}x {:>7}", ">= 1.0x");
-    }
+/// A single text counts by its time, many by texts a second.
+fn figure(case: String, texts: usize, ours_s: f64, peer_s: f64) -> Figure {
+    let (unit, target) = match texts {
+        1 => (Unit::Milliseconds, Target::RatioAtMost(0.8)),
+        _ => (Unit::PerSecond, Target::RatioAtLeast(1.0)),
+    };
+    let in_unit = |seconds: f64| if texts == 1 { seconds * 1e3 } else { texts as f64 / seconds };
+    Figure { id: "P3", case, unit, ours: in_unit(ours_s), peer: Some(in_unit(peer_s)), target }
 }
 
 /// The same texts in every run: words by a linear congruential generator (Numerical Recipes, 3rd ed., 7.1.4).
@@ -108,18 +98,11 @@ fn measure(encoder: &TextEncoder, name: &str, texts: &[String]) -> Duration {
     }
 }
 
-fn run_peer(models: &Path, texts: &Texts, threads: usize) -> Result<Value, Box<dyn Error>> {
-    let file = std::env::temp_dir().join(format!("mandi-p3-{}.json", std::process::id()));
-    std::fs::write(&file, serde_json::to_vec(texts)?)?;
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/p3_embedding.py");
-    let mut peer = Command::new("python3");
-    peer.arg(script).arg(models).arg(&file).arg(threads.to_string()).stderr(Stdio::inherit());
-    let output = peer.output()?;
-    std::fs::remove_file(&file)?;
-    if !output.status.success() {
-        return Err(format!("the peer failed: {}", output.status).into());
-    }
-    Ok(serde_json::from_slice(&output.stdout)?)
+fn measure_peer(models: &Path, texts: &Texts, threads: usize) -> Result<Value, Box<dyn Error>> {
+    let file = tempfile::NamedTempFile::new()?;
+    serde_json::to_writer(&file, texts)?;
+    let threads = threads.to_string();
+    run_peer("p3_embedding.py", [models.as_os_str(), file.path().as_os_str(), OsStr::new(&threads)])
 }
 
 /// Both sides must have done the same work.

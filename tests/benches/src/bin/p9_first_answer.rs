@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use mandi_acceptance::{Setup, events};
+use mandi_benches::{Figure, Target, Unit};
 use reqwest::Method;
 use serde_json::json;
 
@@ -21,7 +22,11 @@ async fn main() {
     let seconds = started.elapsed().as_secs_f64();
     assert_eq!(events.last().unwrap().name, "done");
     assert!(events.iter().any(|event| event.name == "citation"), "{events:?}");
-    println!(
-        "P9  demo tenant loaded after {loaded:.1} s, first cited answer whole after {seconds:.1} s (target: 60 s)"
-    );
+    for (case, seconds, target) in [
+        ("`mandi up --demo` to the demo tenant loaded", loaded, Target::None),
+        ("`mandi up --demo` to the whole first answer, cited", seconds, Target::AtMost(60.0)),
+    ] {
+        let figure = Figure { id: "P9", case: case.to_owned(), unit: Unit::Seconds, ours: seconds, peer: None, target };
+        println!("{figure}");
+    }
 }

@@ -1,11 +1,14 @@
 //! R7: 1,000 concurrent chat streams on the local runner, against a stub provider that sends a token every 50 ms.
-//! Prints errors, time and the server's peak memory. The target: no error, under 1 GB.
+//! Prints what the streams that failed got, how often, the time and the server's peak memory. The target: no error,
+//! under 1 GB.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench ends by panicking, and prints its table")]
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use mandi_acceptance::{Client, Setup, events};
+use mandi_acceptance::events::{self, Event};
+use mandi_acceptance::{Answer, Client, Setup};
 use mandi_testkit::provider::{OpenAiStub, Script};
 use reqwest::Method;
 use serde_json::json;
@@ -30,29 +33,55 @@ async fn main() {
     }
     let started = Instant::now();
     let asking = conversations.into_iter().map(|conversation| one(client.clone(), conversation));
-    let ends: Vec<String> = futures::stream::iter(asking).buffer_unordered(STREAMS).collect().await;
+    let ends: Vec<End> = futures::stream::iter(asking).buffer_unordered(STREAMS).collect().await;
     let seconds = started.elapsed().as_secs_f64();
-    let done = ends.iter().filter(|end| *end == "done").count();
+    let mut failures: BTreeMap<String, usize> = BTreeMap::new();
+    for failure in ends.iter().filter_map(|end| end.as_ref().err()) {
+        *failures.entry(failure.clone()).or_default() += 1;
+    }
+    let done = STREAMS - failures.values().sum::<usize>();
     let memory_mb = peak_memory_mb(server.pid().unwrap());
     println!(
         "R7  {STREAMS} concurrent streams: {done} done, {} not, in {seconds:.1} s; server's peak memory {memory_mb} MB (target: none, 1024 MB)",
         STREAMS - done
     );
-    assert_eq!(done, STREAMS, "{:?}", ends.iter().find(|end| *end != "done"));
+    for (failure, count) in &failures {
+        println!("    {count} times: {failure}");
+    }
+    if !failures.is_empty() {
+        println!("{}", server.log());
+    }
+    assert_eq!(done, STREAMS);
 }
 
-/// Asks, and reads to the end: the name of the last event.
-async fn one(client: Client, conversation: String) -> String {
+/// How a stream ended: with `done`, or with what it got in its place.
+type End = Result<(), String>;
+
+/// Asks, and reads to the end.
+async fn one(client: Client, conversation: String) -> End {
     let path = format!("/v1/conversations/{conversation}/messages");
     let request = client.request(Method::POST, &path).header("accept", "text/event-stream");
-    match request.json(&json!({"content": "When must the buyer pay?"})).send().await {
-        Ok(response) if response.status().is_success() => events::read(response, usize::MAX)
-            .await
-            .last()
-            .map_or_else(|| "nothing".to_owned(), |event| event.name.clone()),
-        Ok(response) => format!("status {}", response.status()),
-        Err(error) => error.to_string(),
+    let sent = request.json(&json!({"content": "When must the buyer pay?"})).send().await;
+    let response = sent.map_err(|error| format!("no response: {}", causes(&error)))?;
+    if !response.status().is_success() {
+        let answer = Answer::of(response).await;
+        return Err(format!("status {}: {}", answer.status, answer.text));
     }
+    end(&events::read(response, usize::MAX).await)
+}
+
+fn end(events: &[Event]) -> End {
+    match events.last() {
+        Some(last) if last.name == "done" => Ok(()),
+        Some(last) if last.name == "error" => Err(format!("an error event: {}", last.data())),
+        Some(last) => Err(format!("broken off after a {} event", last.name)),
+        None => Err("broken off before the first event".to_owned()),
+    }
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn peak_memory_mb(pid: u32) -> u64 {

@@ -1,0 +1,180 @@
+//! P6: search of 100,000 chunks of 384 dimensions. Over HTTP, as a user meets it: hybrid, with the embedding of the
+//! query, without reranking. The index by itself against LanceDB's own Python build on the same vectors, texts and
+//! queries (`peers/p6_lancedb.py`): recall@10 against exact search, and latency.
+//!
+//! `p6_search [CHUNKS] [QUERIES]`
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench reports to the terminal")]
+#![expect(clippy::unwrap_used, reason = "a bench ends by panicking")]
+
+mod corpus;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mandi_acceptance::{Client, Setup};
+use mandi_benches::{Figure, Target, Unit, number, run_peer};
+use mandi_core::TenantId;
+use mandi_index::{IndexOptions, LanceIndex};
+use mandi_retrieval::filter::FieldValue;
+use mandi_retrieval::ports::{ChunkIndex as _, IndexTable};
+use mandi_retrieval::{CollectionName, Filter, Scalar};
+use serde_json::{Value, json};
+
+use corpus::{CHUNKS_PER_DOCUMENT, Corpus, DIMENSIONS};
+
+const DOCUMENTS_PER_CALL: usize = 100;
+const WARM_UP: usize = 20;
+const K: usize = 10;
+/// So many candidates of each list does hybrid search ask for.
+const CANDIDATES: usize = 50;
+
+type Failure = Box<dyn Error>;
+type Rows = [(String, Vec<f32>)];
+
+/// Milliseconds of each call, by kind.
+type Times = BTreeMap<&'static str, Vec<f64>>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let argument = |place: usize, default: usize| std::env::args().nth(place).map_or(Ok(default), |text| text.parse());
+    let (chunks, queries) = (argument(1, 100_000)?, argument(2, 300)?);
+    let mut corpus = Corpus::new();
+    let chunks: Vec<_> = (0..chunks).map(|_| corpus.chunk()).collect();
+    let queries: Vec<_> = (0..queries).map(|_| corpus.query()).collect();
+
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().join("data");
+    create_collection(&data).await;
+    let (mut times, recall) = search_index(&data, &chunks, &queries).await?;
+    times.insert("http", search_over_http(&data, &queries).await);
+
+    let exported = folder.path().join("exported");
+    corpus::export(&exported, &chunks, &queries)?;
+    let peer = run_peer("p6_lancedb.py", [&exported])?;
+    print_figures(chunks.len(), &times, recall, &peer)
+}
+
+fn print_figures(chunks: usize, times: &Times, recall: f64, peer: &Value) -> Result<(), Failure> {
+    let recall = Figure {
+        id: "P6",
+        case: format!("recall@10 of the vector index, {chunks} chunks, against LanceDB in Python"),
+        unit: Unit::Share,
+        ours: recall,
+        peer: Some(number(peer, "/recall_at_10")?),
+        target: Target::AtLeast(0.95),
+    };
+    println!("{recall}");
+    for (kind, title) in [
+        ("http", "hybrid search over HTTP with the query's embedding"),
+        ("vector", "vector search alone"),
+        ("keyword", "keyword search alone"),
+        ("both", "both lists of 50 candidates"),
+        ("filtered", "vector search with a filter of 5 %"),
+    ] {
+        let mut taken = times[kind].clone();
+        taken.sort_by(f64::total_cmp);
+        for (name, share) in [("p50", 0.5), ("p95", 0.95)] {
+            let figure = Figure {
+                id: "P6",
+                case: format!("{title}, {name}"),
+                unit: Unit::Milliseconds,
+                ours: taken[((taken.len() as f64 * share) as usize).min(taken.len() - 1)],
+                peer: peer[kind][name].as_f64(),
+                target: if (kind, name) == ("http", "p95") { Target::AtMost(25.0) } else { Target::None },
+            };
+            println!("{figure}");
+        }
+    }
+    Ok(())
+}
+
+fn table() -> IndexTable {
+    IndexTable { tenant: TenantId::from_stored("demo").unwrap(), collection: CollectionName::parse("p6").unwrap() }
+}
+
+async fn create_collection(data: &Path) {
+    let server = Setup::on(data).start().await;
+    server.client("demo").put("/v1/collections/p6", &json!({})).await.expect(201);
+    server.kill().await;
+}
+
+/// Fills the index of a data folder and searches it without a server: the times, and recall@10.
+async fn search_index(data: &Path, chunks: &Rows, queries: &Rows) -> Result<(Times, f64), Failure> {
+    let options = IndexOptions { background_upkeep: false, ..IndexOptions::default() };
+    let index = LanceIndex::open(&data.join("vectors").to_string_lossy(), options)?;
+    fill(&index, chunks).await?;
+
+    let table = table();
+    for (text, direction) in queries.iter().take(WARM_UP) {
+        index.nearest(&table, direction, K, None).await?;
+        index.keyword(&table, text, K, None).await?;
+    }
+    let filter = Filter::Equals(FieldValue { field: "kind".to_owned(), value: Scalar::Text("kind7".to_owned()) });
+    let (mut times, mut common) = (Times::new(), 0);
+    for (text, direction) in queries {
+        let hits = timed(&mut times, "vector", index.nearest(&table, direction, K, None)).await?;
+        let nearest = corpus::exact(chunks, direction, K);
+        let is_near = |document: &str, number: u32| nearest.contains(&(document.to_owned(), number));
+        common += hits.iter().filter(|hit| is_near(&hit.chunk.document.entity_id, hit.chunk.number)).count();
+        timed(&mut times, "keyword", index.keyword(&table, text, K, None)).await?;
+        let both = async {
+            tokio::try_join!(
+                index.nearest(&table, direction, CANDIDATES, None),
+                index.keyword(&table, text, CANDIDATES, None)
+            )
+        };
+        timed(&mut times, "both", both).await?;
+        timed(&mut times, "filtered", index.nearest(&table, direction, K, Some(&filter))).await?;
+    }
+    Ok((times, common as f64 / (queries.len() * K) as f64))
+}
+
+async fn timed<T>(times: &mut Times, kind: &'static str, call: impl Future<Output = T>) -> T {
+    let begun = Instant::now();
+    let found = call.await;
+    times.entry(kind).or_default().push(milliseconds(begun.elapsed()));
+    found
+}
+
+fn milliseconds(taken: Duration) -> f64 {
+    taken.as_secs_f64() * 1e3
+}
+
+async fn fill(index: &LanceIndex, chunks: &Rows) -> Result<(), Failure> {
+    let (table, begun) = (table(), Instant::now());
+    index.create(&table, DIMENSIONS).await?;
+    let per_call = DOCUMENTS_PER_CALL * CHUNKS_PER_DOCUMENT;
+    for (call, part) in chunks.chunks(per_call).enumerate() {
+        index.upsert(&table, corpus::documents(part, call * per_call)).await?;
+    }
+    eprintln!("{} chunks written in {:.1} s", chunks.len(), begun.elapsed().as_secs_f64());
+    let begun = Instant::now();
+    let done = index.maintain(&table).await?;
+    eprintln!("{done:?} in {:.1} s", begun.elapsed().as_secs_f64());
+    Ok(())
+}
+
+async fn search_over_http(data: &Path, queries: &Rows) -> Vec<f64> {
+    let server = Setup::on(data).with("MANDI_LOG", "warn").start().await;
+    let client = server.client("demo");
+    // Other words than those measured, or their vectors would lie in the cache.
+    for number in 0..WARM_UP {
+        search(&client, &format!("buyer {number}")).await;
+    }
+    let mut times = Vec::with_capacity(queries.len());
+    for (text, _) in queries {
+        times.push(search(&client, text).await);
+    }
+    times
+}
+
+/// Milliseconds of one search.
+async fn search(client: &Client, query: &str) -> f64 {
+    let begun = Instant::now();
+    let found = client.post("/v1/collections/p6/search", &json!({"query": query, "k": K})).await;
+    let taken = milliseconds(begun.elapsed());
+    assert!(!found.expect(200)["results"].as_array().unwrap().is_empty(), "{query}: nothing found");
+    taken
+}
