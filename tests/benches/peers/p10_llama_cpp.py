@@ -5,31 +5,20 @@
 
 Asks the same user message through the same chat template as ours, greedily, without its prompt cache. Prints JSON:
 tokens of the prompt, and the best of the runs: seconds to the first token, and tokens a second after it, both by
-llama.cpp's own clock. It runs itself again in a virtual environment that it makes.
+llama.cpp's own clock.
 """
 
 import json
 import os
-import subprocess
 import sys
-import tempfile
-import venv
+
+import environment
 
 PACKAGES = ["xllamacpp==2026.10.11549"]
 TEMPLATE = (
     "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
     "<|im_start|>user\n{content}<|im_end|>\n<|im_start|>assistant\n"
 )
-
-
-def in_environment():
-    folder = os.path.join(tempfile.gettempdir(), "mandi-p10-venv")
-    python = os.path.join(folder, "bin", "python")
-    if not os.path.exists(os.path.join(folder, "complete")):
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True, stdout=sys.stderr)
-        open(os.path.join(folder, "complete"), "w").close()
-    os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:], "--inside"])
 
 
 def main():
@@ -66,4 +55,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main() if sys.argv[-1] == "--inside" else in_environment()
+    environment.enter("p10", PACKAGES)
+    main()

@@ -10,16 +10,16 @@ the first vectors for a comparison.
 
 The graphs are built from the same weights: the plain export, and the form that ONNX Runtime's transformer optimiser
 gives BERT. For each name the quicker of the two counts, with the better batch size of 256 and 32, as the first texts
-tell. It runs itself again in a virtual environment that it makes.
+tell.
 """
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
-import venv
+
+import environment
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GRAPHS = os.path.join(HERE, "..", "..", "..", "layers", "inference", "tests", "fixtures")
@@ -27,17 +27,6 @@ PACKAGES = ["numpy==2.4.6", "onnx==1.23.2", "onnxruntime==1.31.1", "safetensors=
 MAX_TOKENS = 256
 TRIAL_TEXTS = 256
 REPEATS = 200
-
-
-def in_environment():
-    folder = os.path.join(tempfile.gettempdir(), "mandi-p3-venv")
-    python = os.path.join(folder, "bin", "python")
-    if not os.path.exists(os.path.join(folder, "complete")):
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True, stdout=sys.stderr)
-        open(os.path.join(folder, "complete"), "w").close()
-    environment = dict(os.environ, RAYON_NUM_THREADS=sys.argv[3])
-    os.execve(python, [python, os.path.abspath(__file__), *sys.argv[1:], "--inside"], environment)
 
 
 def main(models, texts, threads):
@@ -92,8 +81,6 @@ def main(models, texts, threads):
 
 
 if __name__ == "__main__":
-    if "--inside" in sys.argv:
-        with open(sys.argv[2], encoding="utf-8") as file:
-            main(sys.argv[1], json.load(file), int(sys.argv[3]))
-    else:
-        in_environment()
+    environment.enter("p3", PACKAGES, RAYON_NUM_THREADS=sys.argv[3])
+    with open(sys.argv[2], encoding="utf-8") as file:
+        main(sys.argv[1], json.load(file), int(sys.argv[3]))

@@ -3,32 +3,20 @@
 
     p6_lancedb.py FOLDER        FOLDER as `p6_search` writes it
 
-Prints one JSON object. It runs itself again in a virtual environment that it makes.
+Prints one JSON object.
 """
 
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
-import venv
+
+import environment
 
 PACKAGES = ["lancedb==0.40.0", "numpy", "pyarrow"]
 DIMENSIONS = 384
 K = 10
-
-
-def in_environment():
-    """Starts this script again under a Python that has the packages."""
-    home = pathlib.Path(tempfile.gettempdir()) / "mandi-p6-venv"
-    python = home / "bin" / "python"
-    if not (home / "ready").exists():
-        venv.create(home, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True, stdout=sys.stderr)
-        (home / "ready").touch()
-    os.execv(python, [str(python), *sys.argv, "--ready"])
 
 
 def summary(times):
@@ -100,6 +88,5 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(pathlib.Path(sys.argv[1])) if "--ready" in sys.argv else in_environment()
+    environment.enter("p6", PACKAGES)
+    main(pathlib.Path(sys.argv[1]))
