@@ -13,7 +13,7 @@ use mandi_core::{Clock, Principal, Problem, Result, SystemClock};
 use mandi_http::{Gate, jwks};
 use mandi_llm::providers::Providers;
 use mandi_retrieval::answer::{AnswerEngine, AnswerSettings};
-use mandi_retrieval::remote::{RemoteSearch, RemoteSearchAnswer};
+use mandi_retrieval::remote::{RemoteAnswer, RemoteSearch};
 use mandi_retrieval::{Passage, Search, SearchRequest};
 use serde::Serialize;
 use tokio_util::task::TaskTracker;
@@ -78,7 +78,8 @@ impl Search for SearchByInvocation {
         let search = RemoteSearch { token: caller.bearer_token().to_owned(), request };
         let task = serde_json::to_vec(&SearchTask { task: "search", search }).map_err(Problem::internal)?;
         let answer = self.invoker.invoke(&self.function, task.into()).await?;
-        let answer: RemoteSearchAnswer = serde_json::from_slice(&body_of(&answer)).map_err(Problem::internal)?;
+        let answer: RemoteAnswer<Vec<Passage>> =
+            serde_json::from_slice(&body_of(&answer)).map_err(Problem::internal)?;
         answer.into()
     }
 }

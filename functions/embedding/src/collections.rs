@@ -16,7 +16,7 @@ use crate::embedders::Embedders;
 pub struct Collection {
     /// Its name.
     pub name: CollectionName,
-    /// The embedding model of its vectors.
+    /// The embedding model of its vectors, which all have length 1.
     #[schema(example = "local/all-MiniLM-L6-v2")]
     pub embedding_model: String,
     /// The length of its vectors.
@@ -32,7 +32,9 @@ pub struct Collection {
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CollectionSettings {
-    /// The embedding model; the local one when it is not given. It cannot be changed later.
+    /// The embedding model, as `provider/model`; the local one when it is not given. What is offered depends on
+    /// the providers that are configured; a name that is not lists what is (422). A collection keeps its model:
+    /// another name later is refused (409).
     #[schema(example = "local/all-MiniLM-L6-v2")]
     pub(crate) embedding_model: Option<String>,
     /// What is in it, at most 1,000 characters.
@@ -101,7 +103,8 @@ impl Collections {
             && *asked != found.embedding_model
         {
             let detail = format!(
-                "the collection's vectors are of `{}`; make another collection for `{asked}`",
+                "the collection's vectors are of `{}`, and a collection keeps its model (migration comes in a later \
+                 version); make another collection for `{asked}`, or delete this one if nothing is in it yet",
                 found.embedding_model
             );
             return Err(Problem::conflict(detail));
@@ -136,7 +139,7 @@ impl Collections {
             );
             return Err(Problem::conflict(detail));
         }
-        let model = self.embedders.model(settings.embedding_model.as_deref())?;
+        let model = self.embedders.model(tenant, settings.embedding_model.as_deref(), "/embedding_model")?;
         Ok(Collection {
             name,
             embedding_model: Embedders::name(model),
@@ -173,7 +176,8 @@ impl Collections {
 impl hybrid::Collections for Collections {
     async fn embedder(&self, caller: &Principal, name: &CollectionName) -> Result<Arc<dyn Embedder>> {
         let collection = self.get(&caller.tenant, name).await?;
-        self.embedders.bound(&caller.tenant, &caller.user, Some(&collection.embedding_model))
+        let model = (collection.embedding_model.as_str(), collection.dimensions);
+        self.embedders.of_collection(&caller.tenant, &caller.user, model)
     }
 
     async fn all(&self, caller: &Principal) -> Result<Vec<CollectionName>> {

@@ -177,7 +177,8 @@ impl Documents {
         if prepared.is_empty() {
             return Ok(());
         }
-        let embedder = self.embedders.bound(&target.table.tenant, &target.user, Some(&target.embedding_model))?;
+        let model = (target.embedding_model.as_str(), target.dimensions);
+        let embedder = self.embedders.of_collection(&target.table.tenant, &target.user, model)?;
         let texts: Vec<String> =
             prepared.iter().flat_map(|document| document.chunks.iter().map(embedded_text)).collect();
         let embeddings = embedder.embed(&texts, EmbeddingPurpose::Passage).await?;

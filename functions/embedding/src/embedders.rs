@@ -11,18 +11,22 @@ use mandi_core::ports::{
     Condition, Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, Key, ModelError, Partition, Record, Records,
     TokenUsage, Value,
 };
-use mandi_core::{Clock, Problem, Result, TenantId};
+use mandi_core::{Clock, Problem, ProblemKind, Result, TenantId};
+use mandi_llm::providers::Providers;
 use sha2::{Digest, Sha256};
 
 /// How long a vector is kept in the cache.
 const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How many cache entries are read or written at the same time.
 const CONCURRENCY: usize = 16;
+/// How many texts go to the model in one call: what a call gave is kept when the next one fails.
+const TEXTS_PER_CALL: usize = 96;
 
-/// The embedding models of this process.
+/// The embedding models: the one of this process, and those that a tenant's provider has.
 #[derive(Clone)]
 pub struct Embedders {
-    models: Arc<[Arc<dyn Embedder>]>,
+    local: Arc<dyn Embedder>,
+    providers: Arc<Providers>,
     records: Arc<dyn Records>,
     meter: Meter,
     clock: Arc<dyn Clock>,
@@ -30,15 +34,21 @@ pub struct Embedders {
 
 impl fmt::Debug for Embedders {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Embedders").field("models", &self.models).finish_non_exhaustive()
+        formatter.debug_struct("Embedders").field("local", &self.local).finish_non_exhaustive()
     }
 }
 
 impl Embedders {
-    /// The models; the first is the default.
+    /// The models; the local one is the default.
     #[must_use]
-    pub fn new(models: Vec<Arc<dyn Embedder>>, records: Arc<dyn Records>, meter: Meter, clock: Arc<dyn Clock>) -> Self {
-        Self { models: models.into(), records, meter, clock }
+    pub fn new(
+        local: Arc<dyn Embedder>,
+        providers: Arc<Providers>,
+        records: Arc<dyn Records>,
+        meter: Meter,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { local, providers, records, meter, clock }
     }
 
     /// A model's name: `provider/model`.
@@ -47,42 +57,92 @@ impl Embedders {
         format!("{}/{}", model.model.provider, model.model.model)
     }
 
-    /// The model of a name, or the default.
-    ///
-    /// # Errors
-    /// There is no such model: the error lists those that there are.
-    pub fn model(&self, name: Option<&str>) -> Result<&EmbeddingModel> {
-        Ok(self.find(name)?.model())
+    fn offered(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<dyn Embedder>> {
+        std::iter::once(&self.local).chain(self.providers.embedders_for(tenant))
     }
 
-    fn find(&self, name: Option<&str>) -> Result<&Arc<dyn Embedder>> {
-        let found = match name {
-            None => self.models.first(),
-            Some(name) => self.models.iter().find(|embedder| Self::name(embedder.model()) == name),
-        };
-        found.ok_or_else(|| {
-            let known: Vec<String> =
-                self.models.iter().map(|embedder| format!("`{}`", Self::name(embedder.model()))).collect();
-            Problem::field(
-                "/model",
-                format!("it is not an embedding model that there is; there is {}", known.join(", ")),
-            )
+    fn names(&self, tenant: &TenantId) -> String {
+        let names: Vec<String> =
+            self.offered(tenant).map(|embedder| format!("`{}`", Self::name(embedder.model()))).collect();
+        names.join(", ")
+    }
+
+    fn find(&self, tenant: &TenantId, name: &str) -> Option<&Arc<dyn Embedder>> {
+        self.offered(tenant).find(|embedder| Self::name(embedder.model()) == name)
+    }
+
+    /// The model that a caller names, or the default. `pointer` is where the name stands in the body.
+    ///
+    /// # Errors
+    /// `unprocessable`: the tenant is offered no such model; the error lists those that it is offered.
+    fn chosen(&self, tenant: &TenantId, name: Option<&str>, pointer: &str) -> Result<&Arc<dyn Embedder>> {
+        let Some(name) = name else { return Ok(&self.local) };
+        self.find(tenant, name).ok_or_else(|| {
+            let detail = format!("this is not an embedding model that is offered; offered: {}", self.names(tenant));
+            Problem::field(pointer, detail).of_kind(ProblemKind::Unprocessable)
         })
     }
 
-    /// The model of a name, or the default, with the tenant's cache, and metered for the user.
+    /// What the model that a caller names is, or the default.
     ///
     /// # Errors
-    /// There is no such model.
-    pub fn bound(&self, tenant: &TenantId, user: &str, name: Option<&str>) -> Result<Arc<dyn Embedder>> {
-        Ok(Arc::new(BoundEmbedder {
-            inner: self.find(name)?.clone(),
+    /// `unprocessable`: the tenant is offered no such model; the error lists those that it is offered.
+    pub(crate) fn model(&self, tenant: &TenantId, name: Option<&str>, pointer: &str) -> Result<&EmbeddingModel> {
+        Ok(self.chosen(tenant, name, pointer)?.model())
+    }
+
+    /// The model that a caller names, or the default, with the tenant's cache, and metered for the user.
+    ///
+    /// # Errors
+    /// `unprocessable`: the tenant is offered no such model; the error lists those that it is offered.
+    pub(crate) fn bound(
+        &self,
+        tenant: &TenantId,
+        user: &str,
+        name: Option<&str>,
+        pointer: &str,
+    ) -> Result<Arc<dyn Embedder>> {
+        Ok(self.bind(self.chosen(tenant, name, pointer)?, tenant, user))
+    }
+
+    /// The model that a collection's vectors are of, with the tenant's cache, and metered for the user.
+    ///
+    /// # Errors
+    /// `conflict`: the model is not offered any more, or gives vectors of another length than it did.
+    pub(crate) fn of_collection(
+        &self,
+        tenant: &TenantId,
+        user: &str,
+        (name, dimensions): (&str, usize),
+    ) -> Result<Arc<dyn Embedder>> {
+        let Some(found) = self.find(tenant, name) else {
+            let detail = format!(
+                "the collection's vectors are of `{name}`, which is not offered any more (offered: {}); have it \
+                 configured again, or make another collection",
+                self.names(tenant)
+            );
+            return Err(Problem::conflict(detail));
+        };
+        if found.model().dimensions != dimensions {
+            let detail = format!(
+                "the collection's vectors have {dimensions} dimensions, and `{name}` is configured with {} now; have \
+                 `{name}={dimensions}` configured, or make another collection",
+                found.model().dimensions
+            );
+            return Err(Problem::conflict(detail));
+        }
+        Ok(self.bind(found, tenant, user))
+    }
+
+    fn bind(&self, inner: &Arc<dyn Embedder>, tenant: &TenantId, user: &str) -> Arc<dyn Embedder> {
+        Arc::new(BoundEmbedder {
+            inner: inner.clone(),
             tenant: tenant.clone(),
             user: user.to_owned(),
             records: self.records.clone(),
             meter: self.meter.clone(),
             clock: self.clock.clone(),
-        }))
+        })
     }
 }
 
@@ -111,14 +171,16 @@ impl Embedder for BoundEmbedder {
         // The same text twice in one call is computed once.
         missing.sort_by(|a, b| keys[*a].cmp(&keys[*b]));
         missing.dedup_by(|a, b| keys[*a] == keys[*b]);
-        let wanted: Vec<String> = missing.iter().map(|place| texts[*place].clone()).collect();
-        let computed = if wanted.is_empty() { Vec::new() } else { self.inner.embed(&wanted, purpose).await? };
-        let tokens = computed.iter().map(|embedding| embedding.tokens).sum();
-        self.account(tokens, wanted.is_empty(), started).await;
-        self.remember(missing.iter().map(|place| &keys[*place]).zip(&computed)).await;
-        for (place, embedding) in missing.iter().zip(computed) {
-            let same = (0..keys.len()).filter(|other| keys[*other] == keys[*place]);
-            same.for_each(|other| found[other] = Some(embedding.clone()));
+        if missing.is_empty() {
+            self.account(CallStatus::Ok, 0, true, started).await;
+        }
+        for batch in missing.chunks(TEXTS_PER_CALL) {
+            let computed = self.compute(batch.iter().map(|place| texts[*place].clone()).collect(), purpose).await?;
+            self.remember(batch.iter().map(|place| &keys[*place]).zip(&computed)).await;
+            for (place, embedding) in batch.iter().zip(computed) {
+                let same = (0..keys.len()).filter(|other| keys[*other] == keys[*place]);
+                same.for_each(|other| found[other] = Some(embedding.clone()));
+            }
         }
         found
             .into_iter()
@@ -128,6 +190,16 @@ impl Embedder for BoundEmbedder {
 }
 
 impl BoundEmbedder {
+    /// One call of the model, metered however it ends.
+    async fn compute(&self, texts: Vec<String>, purpose: EmbeddingPurpose) -> Result<Vec<Embedding>, ModelError> {
+        let started = Instant::now();
+        let outcome = self.inner.embed(&texts, purpose).await;
+        let status = if outcome.is_ok() { CallStatus::Ok } else { CallStatus::Failed };
+        let tokens = outcome.iter().flatten().map(|embedding| embedding.tokens).sum();
+        self.account(status, tokens, false, started).await;
+        outcome
+    }
+
     fn key(&self, text: &str, purpose: EmbeddingPurpose) -> Key {
         let mut hash = Sha256::new();
         hash.update([u8::from(purpose == EmbeddingPurpose::Query)]);
@@ -176,7 +248,7 @@ impl BoundEmbedder {
         futures::stream::iter(writes).buffer_unordered(CONCURRENCY).collect::<Vec<()>>().await;
     }
 
-    async fn account(&self, input_tokens: u64, cache_hit: bool, started: Instant) {
+    async fn account(&self, status: CallStatus, input_tokens: u64, cache_hit: bool, started: Instant) {
         let call = MeteredCall {
             id: CallId::generate(),
             at: self.clock.now(),
@@ -185,7 +257,7 @@ impl BoundEmbedder {
             usage: TokenUsage { input_tokens, output_tokens: 0 },
             latency_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             first_token_ms: None,
-            status: CallStatus::Ok,
+            status,
             cache_hit,
             user: self.user.clone(),
             assistant: None,

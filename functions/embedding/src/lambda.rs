@@ -16,7 +16,7 @@ use mandi_http::{Gate, jwks};
 use mandi_index::{IndexOptions, LanceIndex};
 use mandi_inference::{CrossEncoder, LocalEmbedder, LocalReranker, TextEncoder};
 use mandi_llm::providers::Providers;
-use mandi_retrieval::remote::{RemoteSearch, RemoteSearchAnswer};
+use mandi_retrieval::remote::{RemoteAnswer, RemoteSearch};
 use serde::{Deserialize, Serialize};
 use tokio_util::task::TaskTracker;
 
@@ -49,7 +49,7 @@ pub async fn state(settings: &Settings) -> Result<EmbeddingState> {
         },
         objects: Arc::new(clients.objects(settings.required(settings::BUCKET)?)),
         index: Arc::new(LanceIndex::open(settings.required(settings::VECTORS_URI)?, options)?),
-        embedders: Embedders::new(vec![local], records.clone(), meter.clone(), clock.clone()),
+        embedders: Embedders::new(local, providers.clone(), records.clone(), meter.clone(), clock.clone()),
         reranker: Some(Arc::new(LocalReranker::new(cross_encoder))),
         tokens: encoder,
         run_job: Arc::new(RunByInvocation { invoker: clients.invoker(), function }),
@@ -102,7 +102,7 @@ async fn perform(state: &EmbeddingState, task: Task) -> Result<String> {
                 Ok(caller) => state.search.search(&caller, request).await,
                 Err(problem) => Err(problem),
             };
-            serde_json::to_string(&RemoteSearchAnswer::from(outcome)).map_err(Problem::internal)
+            serde_json::to_string(&RemoteAnswer::from(outcome)).map_err(Problem::internal)
         }
         Task::RunJob { job_id } => {
             state.jobs().run(&job_id).await?;

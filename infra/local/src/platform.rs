@@ -76,7 +76,7 @@ impl Platform {
             records: records.clone(),
             objects: Arc::new(FileObjects::open(&data)?),
             index: Arc::new(LanceIndex::open(&data.vectors_folder().to_string_lossy(), IndexOptions::default())?),
-            embedders: Embedders::new(vec![local], records.clone(), meter.clone(), clock.clone()),
+            embedders: Embedders::new(local, providers.clone(), records.clone(), meter.clone(), clock.clone()),
             reranker: Some(Arc::new(LocalReranker::new(cross_encoder))),
             tokens: encoder,
             run_job,

@@ -27,7 +27,7 @@ pub enum ProblemKind {
     TooLarge,
     /// The file or content type is not one that we read.
     UnsupportedMediaType,
-    /// The content holds nothing to work with.
+    /// It is well formed, but cannot be used: it is empty, or names what is not there.
     Unprocessable,
     /// Wait, then try again.
     Throttled,
@@ -160,6 +160,13 @@ impl Problem {
         let mut problem = Self::new(ProblemKind::InvalidRequest, format!("`{}`: {}", error.pointer, error.detail));
         problem.errors.push(error);
         problem
+    }
+
+    /// The same words as a problem of another kind.
+    #[must_use]
+    pub const fn of_kind(mut self, kind: ProblemKind) -> Self {
+        self.kind = kind;
+        self
     }
 
     /// Nothing of that name belongs to this tenant (or to anybody: the answer is the same).

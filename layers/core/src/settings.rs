@@ -46,6 +46,7 @@ settings! {
     OPENAI_BASE_URL = "MANDI_OPENAI_BASE_URL", None, "base URL of an OpenAI-compatible endpoint, such as `http://127.0.0.1:11434/v1`";
     OPENAI_MODEL = "MANDI_OPENAI_MODEL", None, "the model to ask that endpoint for";
     OPENAI_KEY = "MANDI_OPENAI_KEY", None, "the key for that endpoint (a secret; never logged)";
+    EMBEDDING_MODELS = "MANDI_EMBEDDING_MODELS", None, "embedding models beside the local one, by comma: `bedrock/<model>`, `openai/<model>`, with `=<dimensions>` where those are not known; by default those that the provider is known to have";
     TENANT_PROVIDERS = "MANDI_TENANT_PROVIDERS", None, "JSON file of providers by tenant, where they differ from the default";
     PRICES = "MANDI_PRICES", None, "JSON file of prices by `provider/model`, in micro-dollars a million tokens; over the built-in table";
     CONTEXT_TOKENS = "MANDI_CONTEXT_TOKENS", Some("8192"), "tokens that prompt and answer may have together, for a remote model";

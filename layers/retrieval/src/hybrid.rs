@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::try_join_all;
 use mandi_core::identity::{Principal, TenantId};
-use mandi_core::ports::{Embedder, EmbeddingModel, EmbeddingPurpose, Reranker};
+use mandi_core::ports::{Embedder, EmbeddingModel, EmbeddingPurpose, ModelRef, Reranker};
 use mandi_core::{Problem, ProblemKind, Result};
 
 use crate::characters::is_mostly_not_latin;
@@ -81,7 +81,7 @@ impl HybridSearch {
         let mut refusals = 0;
         for (query, outcome) in queries.iter().zip(found) {
             match outcome {
-                Ok(one) => candidates.add(&query.collection, one),
+                Ok(one) => candidates.add(query, one),
                 Err(problem) => {
                     refusals += 1;
                     refused = Some(problem);
@@ -114,7 +114,7 @@ impl HybridSearch {
                 }
             };
             let foreign = is_mostly_not_latin(&request.query) && knows_english_alone(&embedder.model().model.model);
-            queries.push(Query { collection: name.clone(), vector, foreign });
+            queries.push(Query { collection: name.clone(), model: embedder.model().model.clone(), vector, foreign });
         }
         Ok(queries)
     }
@@ -183,6 +183,7 @@ fn knows_english_alone(model: &str) -> bool {
 /// What is asked of one collection.
 struct Query {
     collection: CollectionName,
+    model: ModelRef,
     /// The query's vector by the collection's model; `None` when only keywords are asked for.
     vector: Option<Vec<f32>>,
     /// Whether the query is in a script that the model does not know.
@@ -208,22 +209,33 @@ struct OneCollection {
 /// What all collections have.
 #[derive(Default)]
 struct Candidates {
+    /// One list for each embedding model: cosines of different models do not compare.
+    by_model: Vec<(ModelRef, HitList)>,
     vector: HitList,
     keyword: HitList,
     foreign: bool,
 }
 
 impl Candidates {
-    fn add(&mut self, name: &CollectionName, one: OneCollection) {
-        self.vector.extend(one.vector.into_iter().map(|hit| (name.clone(), hit)));
+    fn add(&mut self, query: &Query, one: OneCollection) {
+        let name = &query.collection;
+        let vector = one.vector.into_iter().map(|hit| (name.clone(), hit));
+        match self.by_model.iter_mut().find(|(model, _)| *model == query.model) {
+            Some((_, list)) => list.extend(vector),
+            None => self.by_model.push((query.model.clone(), vector.collect())),
+        }
         self.keyword.extend(one.keyword.into_iter().map(|hit| (name.clone(), hit)));
         self.foreign |= one.foreign;
     }
 
     fn sort(&mut self) {
-        for list in [&mut self.vector, &mut self.keyword] {
-            list.sort_by(|(_, one), (_, other)| other.score.total_cmp(&one.score));
-        }
+        let by_score = |(_, one): &(_, Hit), (_, other): &(_, Hit)| other.score.total_cmp(&one.score);
+        self.keyword.sort_by(by_score);
+        let lists = std::mem::take(&mut self.by_model).into_iter().map(|(_, mut list)| {
+            list.sort_by(by_score);
+            list
+        });
+        self.vector = in_turns(lists.collect());
     }
 
     /// The fused list, each passage with its scores.
@@ -260,6 +272,19 @@ impl Candidates {
             Some(passage)
         });
         with_scores.collect()
+    }
+}
+
+/// One list of several: the first of each, then the second of each, and so on.
+fn in_turns(lists: Vec<HitList>) -> HitList {
+    let mut lists: Vec<_> = lists.into_iter().map(Vec::into_iter).collect();
+    let mut joined = Vec::new();
+    loop {
+        let before = joined.len();
+        joined.extend(lists.iter_mut().filter_map(Iterator::next));
+        if joined.len() == before {
+            return joined;
+        }
     }
 }
 

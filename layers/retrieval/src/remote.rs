@@ -4,7 +4,7 @@
 use mandi_core::{FieldError, Problem, ProblemKind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::passage::{Passage, SearchRequest};
+use crate::passage::SearchRequest;
 
 /// The question.
 #[derive(Clone, Serialize, Deserialize)]
@@ -15,13 +15,13 @@ pub struct RemoteSearch {
     pub request: SearchRequest,
 }
 
-/// The answer.
+/// The answer: what was asked for, or why there is none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum RemoteSearchAnswer {
-    /// What was found, best first.
-    Passages(Vec<Passage>),
-    /// Why nothing could be searched.
+pub enum RemoteAnswer<T> {
+    /// What was asked for.
+    Found(T),
+    /// Why there is none.
     Problem {
         /// The name of the [`ProblemKind`].
         kind: String,
@@ -29,31 +29,57 @@ pub enum RemoteSearchAnswer {
         detail: String,
         /// The fields that are wrong.
         errors: Vec<FieldError>,
+        /// After how many seconds a retry makes sense.
+        retry_after_s: Option<u32>,
     },
 }
 
-impl From<Result<Vec<Passage>>> for RemoteSearchAnswer {
-    fn from(outcome: Result<Vec<Passage>>) -> Self {
+impl<T> From<Result<T>> for RemoteAnswer<T> {
+    fn from(outcome: Result<T>) -> Self {
         match outcome {
-            Ok(passages) => Self::Passages(passages),
-            Err(problem) => {
-                let kind = problem.kind.name().to_owned();
-                Self::Problem { kind, detail: problem.detail, errors: problem.errors }
+            Ok(found) => Self::Found(found),
+            Err(problem) => Self::Problem {
+                kind: problem.kind.name().to_owned(),
+                detail: problem.detail,
+                errors: problem.errors,
+                retry_after_s: problem.retry_after_s,
+            },
+        }
+    }
+}
+
+impl<T> From<RemoteAnswer<T>> for Result<T> {
+    fn from(answer: RemoteAnswer<T>) -> Self {
+        match answer {
+            RemoteAnswer::Found(found) => Ok(found),
+            RemoteAnswer::Problem { kind, detail, errors, retry_after_s } => {
+                let known = ProblemKind::ALL.into_iter().find(|known| known.name() == kind);
+                let mut problem = Problem::new(known.unwrap_or(ProblemKind::Internal), detail);
+                problem.errors = errors;
+                problem.retry_after_s = retry_after_s;
+                Err(problem)
             }
         }
     }
 }
 
-impl From<RemoteSearchAnswer> for Result<Vec<Passage>> {
-    fn from(answer: RemoteSearchAnswer) -> Self {
-        match answer {
-            RemoteSearchAnswer::Passages(passages) => Ok(passages),
-            RemoteSearchAnswer::Problem { kind, detail, errors } => {
-                let known = ProblemKind::ALL.into_iter().find(|known| known.name() == kind);
-                let mut problem = Problem::new(known.unwrap_or(ProblemKind::Internal), detail);
-                problem.errors = errors;
-                Err(problem)
-            }
-        }
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests state what must hold")]
+
+    use super::*;
+
+    fn sent<T: Serialize + serde::de::DeserializeOwned>(outcome: Result<T>) -> Result<T> {
+        let json = serde_json::to_string(&RemoteAnswer::from(outcome)).unwrap();
+        serde_json::from_str::<RemoteAnswer<T>>(&json).unwrap().into()
+    }
+
+    #[test]
+    fn an_answer_and_a_problem_come_over_whole() {
+        assert_eq!(sent(Ok(vec![1, 2])).unwrap(), [1, 2]);
+        let problem = Problem::field("/filter", "wrong").of_kind(ProblemKind::Throttled).retry_after(7);
+        let problem = sent::<u8>(Err(problem)).unwrap_err();
+        assert_eq!((problem.kind, problem.retry_after_s), (ProblemKind::Throttled, Some(7)));
+        assert_eq!(problem.errors[0].pointer, "/filter");
     }
 }

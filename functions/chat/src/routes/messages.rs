@@ -297,5 +297,7 @@ async fn whole(
         reason.as_ref().and_then(|data| data.get("detail")?.as_str()).unwrap_or("the answer was cut off; ask again");
     let kind = reason.as_ref().and_then(|data| data.get("type")?.as_str());
     let kind = ProblemKind::ALL.into_iter().find(|known| kind == Some(&format!("/problems/{}", known.name())));
-    Err(Problem::new(kind.unwrap_or(ProblemKind::StreamInterrupted), detail))
+    let mut problem = Problem::new(kind.unwrap_or(ProblemKind::StreamInterrupted), detail);
+    problem.retry_after_s = reason.as_ref().and_then(|data| u32::try_from(data.get("retry_after_s")?.as_u64()?).ok());
+    Err(problem)
 }

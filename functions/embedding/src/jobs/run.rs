@@ -9,6 +9,7 @@ use mandi_core::lease::Lease;
 use mandi_core::ports::{Condition, Query, RecordsError, Update};
 use mandi_core::{Problem, Result};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::store::{Waiting, queue, queue_key};
 use super::{Jobs, RunJob};
@@ -169,9 +170,17 @@ impl RunJob for HandOver {
     }
 }
 
-/// How often a job whose step failed is tried again in this process, and how long it waits.
-const TRIES: u32 = 5;
-const WAIT: Duration = Duration::from_secs(2);
+/// How long a job whose step failed waits before it is tried again: twice as long each time, at least as long as
+/// the failure asks for, and at most the last of these.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// A job whose step failed.
+struct Postponed {
+    job: JobId,
+    failures: u32,
+    due: Instant,
+}
 
 impl JobRunner {
     /// A runner, and what hands jobs to it.
@@ -181,19 +190,60 @@ impl JobRunner {
         (Arc::new(HandOver(sender)), Self { queue })
     }
 
-    /// Runs what is handed over, until nobody can hand over any more.
+    /// Runs what is handed over, until nobody can hand over any more. A job that fails is tried again later, and
+    /// the others go on meanwhile.
     pub async fn run(mut self, jobs: Jobs) {
-        while let Some(job) = self.queue.recv().await {
-            for attempt in 1..=TRIES {
-                match jobs.run(&job).await {
-                    Ok(()) => break,
-                    Err(problem) => {
-                        let (kind, causes) = (problem.kind.name(), problem.causes());
-                        tracing::error!(%job, attempt, kind, causes, "a job's step failed");
-                        tokio::time::sleep(WAIT * attempt).await;
-                    }
+        let mut postponed: Vec<Postponed> = Vec::new();
+        loop {
+            let due = postponed.iter().map(|later| later.due).min();
+            let wait = async {
+                match due {
+                    Some(due) => tokio::time::sleep_until(due).await,
+                    None => std::future::pending().await,
                 }
+            };
+            let (job, failures) = tokio::select! {
+                job = self.queue.recv() => match job {
+                    Some(job) => (job, 0),
+                    None => return,
+                },
+                () = wait => match postponed.iter().position(|later| Some(later.due) == due) {
+                    Some(place) => {
+                        let later = postponed.swap_remove(place);
+                        (later.job, later.failures)
+                    }
+                    None => continue,
+                },
+            };
+            if let Err(problem) = jobs.run(&job).await {
+                let failures = failures + 1;
+                let wait = wait_after(failures, &problem);
+                let (kind, causes, wait_ms) = (problem.kind.name(), problem.causes(), wait.as_millis());
+                tracing::error!(%job, failures, kind, causes, wait_ms, "a job's step failed and is tried again");
+                postponed.retain(|later| later.job != job);
+                postponed.push(Postponed { job, failures, due: Instant::now() + wait });
             }
         }
+    }
+}
+
+fn wait_after(failures: u32, problem: &Problem) -> Duration {
+    let asked = Duration::from_secs(problem.retry_after_s.unwrap_or(0).into());
+    let doubled = FIRST_WAIT.saturating_mul(1_u32 << (failures - 1).min(16));
+    doubled.max(asked).min(LONGEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use mandi_core::ProblemKind;
+
+    use super::*;
+
+    #[test]
+    fn a_job_waits_longer_each_time_and_as_long_as_it_is_asked_to() {
+        let busy = || Problem::new(ProblemKind::Throttled, "busy");
+        let seconds = |failures, problem: &Problem| wait_after(failures, problem).as_secs();
+        assert_eq!([1, 2, 3, 9].map(|failures| seconds(failures, &busy())), [2, 4, 8, 300]);
+        assert_eq!([7, 900].map(|asked| seconds(1, &busy().retry_after(asked))), [7, 300]);
     }
 }

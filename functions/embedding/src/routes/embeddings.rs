@@ -34,9 +34,35 @@ pub(crate) struct EmbeddingsRequest {
     /// `truncated` says so.
     #[schema(example = "basmati rice, 1121, sella")]
     input: Input,
-    /// The embedding model; the local one when it is not given.
+    /// The embedding model, as `provider/model`: `local/all-MiniLM-L6-v2` when it is not given, and those of the
+    /// providers that are configured, such as `bedrock/amazon.titan-embed-text-v2:0`,
+    /// `bedrock/cohere.embed-multilingual-v3` or `openai/text-embedding-3-small`. A name that is not offered lists
+    /// those that are (422).
     #[schema(example = "local/all-MiniLM-L6-v2")]
     model: Option<String>,
+    /// What the texts are, for models that treat queries and passages differently (Cohere's).
+    #[serde(default)]
+    purpose: Purpose,
+}
+
+/// What texts are embedded for.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Purpose {
+    /// To find passages.
+    Query,
+    /// To be found.
+    #[default]
+    Passage,
+}
+
+impl From<Purpose> for EmbeddingPurpose {
+    fn from(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Query => Self::Query,
+            Purpose::Passage => Self::Passage,
+        }
+    }
 }
 
 /// Vectors.
@@ -46,7 +72,11 @@ pub(crate) struct EmbeddingsResponse {
     model: String,
     /// The length of each vector.
     dimensions: usize,
-    /// One vector of length 1 for each text, in order.
+    /// The longest text that the model takes, in its tokens.
+    max_tokens: usize,
+    /// Whether each vector has length 1 (Euclidean norm): always, whatever the model gives by itself.
+    normalised: bool,
+    /// One vector for each text, in order.
     embeddings: Vec<Vec<f32>>,
     /// The places (from 0) of texts that were longer than the model takes, and were cut.
     truncated: Vec<usize>,
@@ -74,13 +104,15 @@ pub(crate) async fn create(
         Input::Many(texts) => texts,
     };
     check(&texts)?;
-    let embedder = state.embedders.bound(&caller.tenant, &caller.user, request.model.as_deref())?;
-    let embedded = embedder.embed(&texts, EmbeddingPurpose::Passage).await?;
+    let embedder = state.embedders.bound(&caller.tenant, &caller.user, request.model.as_deref(), "/model")?;
+    let embedded = embedder.embed(&texts, request.purpose.into()).await?;
     let truncated = embedded.iter().enumerate().filter(|(_, text)| text.truncated).map(|(place, _)| place).collect();
     let input_tokens = embedded.iter().map(|text| text.tokens).sum();
     Ok(Json(EmbeddingsResponse {
         model: Embedders::name(embedder.model()),
         dimensions: embedder.model().dimensions,
+        max_tokens: embedder.model().max_tokens,
+        normalised: true,
         embeddings: embedded.into_iter().map(|text| text.vector).collect(),
         truncated,
         usage: EmbeddingsUsage { input_tokens },

@@ -142,22 +142,22 @@ pub enum ModelError {
 impl From<ModelError> for Problem {
     fn from(error: ModelError) -> Self {
         let (kind, detail) = match &error {
-            ModelError::Throttled { .. } => (ProblemKind::Throttled, "the language model is busy; try again"),
+            ModelError::Throttled { .. } => (ProblemKind::Throttled, "the model is busy; try again"),
             ModelError::Overloaded(_) | ModelError::Unreachable(_) | ModelError::TimedOut(_) => {
-                (ProblemKind::UpstreamFailed, "the language model does not answer; try again later")
+                (ProblemKind::UpstreamFailed, "the model does not answer; try again later")
             }
-            ModelError::Refused(_) => (ProblemKind::UpstreamFailed, "the language model refuses to answer this"),
+            ModelError::Refused(_) => (ProblemKind::UpstreamFailed, "the model refuses to answer this"),
             ModelError::BadRequest(_) => {
-                (ProblemKind::UpstreamFailed, "the language model rejects the request; check model and limits")
+                (ProblemKind::UpstreamFailed, "the model rejects the request; check its name and its limits")
             }
             ModelError::Unauthorised => {
-                (ProblemKind::UpstreamFailed, "the language model rejects the configured credentials")
+                (ProblemKind::UpstreamFailed, "the model's provider rejects the configured credentials")
             }
             ModelError::Truncated(_) => {
-                (ProblemKind::StreamInterrupted, "the language model's answer was cut off; ask again")
+                (ProblemKind::StreamInterrupted, "the model's answer was cut off; ask again")
             }
             ModelError::Broken(_) => {
-                (ProblemKind::Unavailable, "the local language model cannot run; `mandi doctor` says why")
+                (ProblemKind::Unavailable, "the local model cannot run; `mandi doctor` says why")
             }
         };
         let retry_after = match &error {

@@ -44,6 +44,14 @@ impl EmbeddingFamily {
         }
     }
 
+    /// The length of its vectors, where the caller does not choose another.
+    #[must_use]
+    pub const fn default_dimensions(self) -> usize {
+        match self {
+            Self::TitanV2 | Self::CohereV3 => 1024,
+        }
+    }
+
     const fn max_tokens(self) -> usize {
         match self {
             Self::TitanV2 => 8192,

@@ -7,6 +7,8 @@ use mandi_core::settings::{self, Settings};
 use mandi_core::{Problem, Result, TenantId};
 use serde::Deserialize;
 
+use super::offer::{self, Offer};
+
 /// A provider and what it needs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "provider", rename_all = "lowercase", deny_unknown_fields)]
@@ -21,6 +23,7 @@ pub(super) enum Choice {
         /// The region, where it is not this process's own.
         region: Option<String>,
         context_tokens: Option<usize>,
+        embedding_models: Option<Vec<Offer>>,
     },
     /// A model behind an OpenAI-compatible endpoint.
     Openai {
@@ -29,6 +32,7 @@ pub(super) enum Choice {
         /// The environment variable that holds the key.
         key_env: Option<String>,
         context_tokens: Option<usize>,
+        embedding_models: Option<Vec<Offer>>,
     },
 }
 
@@ -42,17 +46,28 @@ impl Choice {
                 model: settings.required(settings::BEDROCK_MODEL)?.to_owned(),
                 region: None,
                 context_tokens: None,
+                embedding_models: None,
             }),
             "openai" => Ok(Self::Openai {
                 base_url: settings.required(settings::OPENAI_BASE_URL)?.to_owned(),
                 model: settings.required(settings::OPENAI_MODEL)?.to_owned(),
                 key_env: settings.optional(settings::OPENAI_KEY).map(|_| settings::OPENAI_KEY.name.to_owned()),
                 context_tokens: None,
+                embedding_models: None,
             }),
             other => {
                 let detail = format!("`{other}` is none of `local`, `bedrock`, `openai`, `none`");
                 Err(Problem::field(settings::PROVIDER.name, detail))
             }
+        }
+    }
+
+    /// The embedding models that are offered with it, beside the local one.
+    pub(super) fn offers(&self) -> Vec<Offer> {
+        match self {
+            Self::None | Self::Local => Vec::new(),
+            Self::Bedrock { embedding_models, .. } => embedding_models.clone().unwrap_or_else(offer::of_bedrock),
+            Self::Openai { embedding_models, .. } => embedding_models.clone().unwrap_or_else(offer::of_openai),
         }
     }
 

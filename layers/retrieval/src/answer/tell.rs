@@ -113,7 +113,11 @@ pub fn done_data(message_id: &str, answered: &AnswerDone) -> Result<String> {
 /// It cannot be written as JSON.
 pub fn error_data(problem: &Problem) -> Result<String> {
     let kind = format!("/problems/{}", problem.kind.name());
-    data(&json!({"type": kind, "title": problem.kind.title(), "detail": problem.detail}))
+    let mut event = json!({"type": kind, "title": problem.kind.title(), "detail": problem.detail});
+    if let Some(seconds) = problem.retry_after_s {
+        event["retry_after_s"] = seconds.into();
+    }
+    data(&event)
 }
 
 /// The data of the `usage` event: all calls of the answer together, under the model that was called last.
