@@ -3,7 +3,9 @@
 //! A writer stores events in small groups as they are produced, under a lease that each group renews. A
 //! reader, on this or another instance, reads the groups from any event on, and follows while the writer
 //! lives. When the lease runs out, a reader closes the stream with one last event in the writer's place; the
-//! writer, should it come back, is fenced off, since every group it stores requires its lease.
+//! writer, should it come back, is fenced off, since every group it stores requires its lease. A writer of the
+//! reader's own process lives as long as its [`Writer`] does: on a busy machine a renewal may come late, and
+//! the lease is for those who cannot know better.
 
 mod hub;
 mod reader;
@@ -19,6 +21,7 @@ pub use writer::Writer;
 
 use crate::error::Result;
 use crate::identity::TenantId;
+use crate::lease::Lease;
 use crate::ports::{Key, Partition, Record, Records};
 use crate::settings::{self, Settings};
 use crate::time::Clock;
@@ -114,13 +117,18 @@ impl Streams {
         Self { records, clock, policy, hub: Arc::default() }
     }
 
-    /// Whether the stream is open and its writer's lease still holds; `None` when there is no such stream.
+    /// Whether the stream is open and its writer lives; `None` when there is no such stream.
     ///
     /// # Errors
     /// The store fails.
     pub async fn is_live(&self, id: &StreamId) -> Result<Option<bool>> {
         let head = self.records.get(&id.head()).await?;
-        Ok(head.map(|head| head.flag(OPEN) && crate::lease::Lease::holds(&head, self.clock.now())))
+        Ok(head.map(|head| head.flag(OPEN) && self.has_writer(id, &head)))
+    }
+
+    /// Whether an open stream's writer lives: here, or elsewhere, as far as its lease says.
+    fn has_writer(&self, id: &StreamId, head: &Record) -> bool {
+        self.hub.has(id) || Lease::holds(head, self.clock.now())
     }
 }
 

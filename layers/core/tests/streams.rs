@@ -2,10 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mandi_core::ports::{Condition, Key, Partition, Record, Records, Write};
+use mandi_core::ports::{Condition, Key, Page, Partition, Query, Record, Records, RecordsError, Update, Write};
 use mandi_core::streams::{Orphan, OrphanHandler, StoredEvent, StreamId, StreamPolicy, Streams, Writer};
 use mandi_core::time::FixedClock;
 use mandi_core::{Clock, ProblemKind, Result, TenantId, Timestamp};
@@ -62,6 +63,42 @@ impl OrphanHandler for Charging {
     }
 }
 
+/// A store that counts the records that its queries give.
+#[derive(Debug)]
+struct Counting {
+    records: Arc<dyn Records>,
+    given: AtomicUsize,
+}
+
+#[async_trait]
+impl Records for Counting {
+    async fn get(&self, key: &Key) -> Result<Option<Record>, RecordsError> {
+        self.records.get(key).await
+    }
+
+    async fn put(&self, record: Record, condition: Condition) -> Result<(), RecordsError> {
+        self.records.put(record, condition).await
+    }
+
+    async fn update(&self, key: &Key, update: Update, condition: Condition) -> Result<Record, RecordsError> {
+        self.records.update(key, update, condition).await
+    }
+
+    async fn delete(&self, key: &Key, condition: Condition) -> Result<(), RecordsError> {
+        self.records.delete(key, condition).await
+    }
+
+    async fn query(&self, query: Query) -> Result<Page, RecordsError> {
+        let page = self.records.query(query).await?;
+        self.given.fetch_add(page.records.len(), Ordering::Relaxed);
+        Ok(page)
+    }
+
+    async fn transact(&self, writes: Vec<Write>, token: Option<&str>) -> Result<(), RecordsError> {
+        self.records.transact(writes, token).await
+    }
+}
+
 async fn begin(bench: &Bench, streams: &Streams) -> Writer {
     let (writes, writer) = streams.begin(id());
     bench.records.transact(writes, None).await.unwrap();
@@ -96,6 +133,27 @@ async fn every_resumption_gives_exactly_the_rest() {
         let rest = read_all(&bench.instance(), cut).await;
         assert_eq!(rest, whole[usize::try_from(cut).unwrap()..], "cut after event {cut}");
     }
+}
+
+#[tokio::test]
+async fn given_a_reader_that_stops_when_the_stream_is_long_then_the_rest_stays_in_the_store() {
+    let bench = Bench::new();
+    let streams = bench.instance();
+    let mut writer = begin(&bench, &streams).await;
+    for number in 0..500 {
+        writer.add("token", format!("{number}")).await.unwrap();
+    }
+    writer.finish("done", "{}".to_owned(), Vec::new()).await.unwrap();
+
+    let read = Arc::new(Counting { records: bench.records.clone(), given: AtomicUsize::new(0) });
+    let there = Streams::new(read.clone(), bench.clock.clone(), StreamPolicy::default());
+    let mut reader = there.reader(id(), 0, Arc::new(Charging));
+    for number in 1..=3 {
+        assert_eq!(reader.next().await.unwrap().unwrap().id, number);
+    }
+    let given = read.given.load(Ordering::Relaxed);
+    assert!(given <= 100, "{given} groups were read for three events");
+    assert_eq!(read_all(&there, 3).await.len(), 498);
 }
 
 #[tokio::test]
@@ -139,6 +197,40 @@ async fn a_dead_writers_stream_is_closed_once_for_all_readers() {
     assert_eq!(seen[0].iter().map(|event| event.event.as_str()).collect::<Vec<_>>(), ["token", "error"]);
     assert!(seen.iter().all(|events| *events == seen[0]));
     assert_eq!(bench.records.get(&meter_key()).await.unwrap().unwrap().int("tokens"), Some(1));
+}
+
+#[tokio::test]
+async fn given_a_late_renewal_when_the_writer_lives_in_the_readers_process_then_the_stream_goes_on() {
+    let bench = Bench::new();
+    let streams = bench.instance();
+    let mut writer = begin(&bench, &streams).await;
+    writer.add("token", "1".to_owned()).await.unwrap();
+    writer.flush().await.unwrap();
+    bench.clock.advance(LEASE + Duration::from_secs(1));
+
+    assert_eq!(streams.is_live(&id()).await.unwrap(), Some(true));
+    assert!(!streams.close_if_orphaned(&id(), &Charging).await.unwrap());
+    let reading = tokio::spawn(async move { read_all(&streams, 0).await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    writer.finish("done", "{}".to_owned(), Vec::new()).await.unwrap();
+    let seen = reading.await.unwrap();
+    assert_eq!(seen.iter().map(|event| event.event.as_str()).collect::<Vec<_>>(), ["token", "done"]);
+    assert_eq!(bench.records.get(&meter_key()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn given_a_writer_that_is_dropped_when_its_lease_runs_out_then_readers_of_its_process_close_the_stream() {
+    let bench = Bench::new();
+    let streams = bench.instance();
+    let mut writer = begin(&bench, &streams).await;
+    writer.add("token", "1".to_owned()).await.unwrap();
+    writer.flush().await.unwrap();
+    let reader = streams.clone();
+    let reading = tokio::spawn(async move { read_all(&reader, 0).await });
+    drop(writer);
+    bench.clock.advance(LEASE + Duration::from_secs(1));
+    let seen = reading.await.unwrap();
+    assert_eq!(seen.iter().map(|event| event.event.as_str()).collect::<Vec<_>>(), ["token", "error"]);
 }
 
 #[tokio::test]

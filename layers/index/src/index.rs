@@ -1,4 +1,8 @@
 //! The index itself: tables opened once, reads that see the newest commit, writes that wait for one another.
+//!
+//! A search is mostly computation, done on the threads that serve requests. So only as many run at once as the
+//! options say; the others wait in the order in which they came. Without that a thousand searches share the
+//! processor, all of them end late, and whatever else the process has to do in time comes too late.
 
 use std::future::Future;
 use std::sync::atomic::Ordering;
@@ -10,6 +14,7 @@ use lancedb::Table;
 use mandi_core::{Problem, ProblemKind, Result};
 use mandi_retrieval::ports::{ChunkIndex, DocumentChunks, Hit, IndexTable, VectorRow};
 use mandi_retrieval::{DocumentKey, Filter};
+use tokio::sync::Semaphore;
 
 use crate::open_table::{OpenTable, Tables};
 use crate::options::IndexOptions;
@@ -22,6 +27,7 @@ use crate::{search, write};
 #[derive(Clone, Debug)]
 pub struct LanceIndex {
     tables: Arc<Tables>,
+    reads: Arc<Semaphore>,
 }
 
 impl LanceIndex {
@@ -35,7 +41,8 @@ impl LanceIndex {
             let detail = format!("`{uri}` is neither a folder nor `s3://bucket/prefix`");
             return Err(Problem::field("MANDI_VECTORS_URI", detail));
         }
-        Ok(Self { tables: Arc::new(Tables::new(uri, options)) })
+        let reads = Arc::new(Semaphore::new(options.reads_at_once.max(1)));
+        Ok(Self { tables: Arc::new(Tables::new(uri, options)), reads })
     }
 
     /// Looks after a table now: joins small files, brings the indices up to date, removes old versions.
@@ -65,6 +72,7 @@ impl LanceIndex {
     where
         R: Future<Output = Result<T>> + Send,
     {
+        let _turn = self.reads.acquire().await.map_err(Problem::internal)?;
         let open = self.open_table(table).await?;
         match guarded(read_newest(&open, &read)).await {
             Err(problem) if problem.kind != ProblemKind::InvalidRequest => {

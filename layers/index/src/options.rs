@@ -22,6 +22,8 @@ pub struct IndexOptions {
     pub rows_per_file: usize,
     /// For how long a version that was replaced is kept for the readers that still use it.
     pub keep_versions: Duration,
+    /// How many searches run at once; the others wait.
+    pub reads_at_once: usize,
     /// How many tables stay open in this process.
     pub open_tables: usize,
     /// How much memory the indices of one open table may fill, in bytes.
@@ -45,6 +47,7 @@ impl Default for IndexOptions {
             small_files: 32,
             rows_per_file: 32_768,
             keep_versions: Duration::from_secs(15 * 60),
+            reads_at_once: 2 * std::thread::available_parallelism().map_or(1, usize::from),
             open_tables: 64,
             index_cache_bytes: 512 << 20,
             metadata_cache_bytes: 64 << 20,

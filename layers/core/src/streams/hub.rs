@@ -1,4 +1,5 @@
-//! Wakes the readers of this process when a writer of this process has stored something.
+//! What the readers of a process know of its writers without asking the store: which of them live, and when one has
+//! stored something.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -32,6 +33,11 @@ impl Hub {
     /// What a writer of this process says, if there is one.
     pub(super) fn follow(&self, id: &StreamId) -> Option<watch::Receiver<u64>> {
         self.lock().get(id).map(watch::Sender::subscribe)
+    }
+
+    /// Whether a writer of this process lives.
+    pub(super) fn has(&self, id: &StreamId) -> bool {
+        self.lock().contains_key(id)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<StreamId, watch::Sender<u64>>> {

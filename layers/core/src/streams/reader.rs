@@ -29,17 +29,30 @@ pub trait OrphanHandler: Send + Sync + std::fmt::Debug {
     async fn close(&self, orphan: &Orphan) -> Result<((String, String), Vec<Write>)>;
 }
 
-/// Reads a stream from one event on.
+/// How far a stream was read.
+#[derive(Debug, Default)]
+struct Place {
+    /// The event after which it is read.
+    event: u64,
+    /// The sort key of the last group that was read.
+    group: Option<String>,
+}
+
+/// Reads a stream from one event on. It holds a few groups of events at most, however slowly it is read.
 #[derive(Debug)]
 pub struct Reader {
     streams: Streams,
     id: StreamId,
     orphans: Arc<dyn OrphanHandler>,
-    last: u64,
+    after: u64,
+    place: Option<Place>,
     ready: VecDeque<StoredEvent>,
     local: Option<watch::Receiver<u64>>,
     closed: bool,
 }
+
+/// How many groups are read at once.
+const GROUPS_AT_ONCE: usize = 100;
 
 /// How often the reader of a writer in this process looks without being woken, so that a writer that
 /// vanished is noticed.
@@ -49,7 +62,7 @@ impl Streams {
     /// A reader of what comes after the event `after` (0: from the beginning).
     pub fn reader(&self, id: StreamId, after: u64, orphans: Arc<dyn OrphanHandler>) -> Reader {
         let local = self.hub.follow(&id);
-        Reader { streams: self.clone(), id, orphans, last: after, ready: VecDeque::new(), local, closed: false }
+        Reader { streams: self.clone(), id, orphans, after, place: None, ready: VecDeque::new(), local, closed: false }
     }
 
     /// Closes the stream if its writer died. Returns whether it is closed now.
@@ -61,11 +74,11 @@ impl Streams {
         if !head.flag(OPEN) {
             return Ok(true);
         }
-        let now = self.clock.now();
-        if Lease::holds(&head, now) {
+        if self.has_writer(id, &head) {
             return Ok(false);
         }
-        let orphan = Orphan { id: id.clone(), events: self.events_after(id, 0).await? };
+        let now = self.clock.now();
+        let orphan = Orphan { id: id.clone(), events: self.events(id).await? };
         let ((event, data), mut more) = orphans.close(&orphan).await?;
         let last = orphan.events.last().map_or(0, |event| event.id);
         let event = StoredEvent { id: last + 1, event, data };
@@ -85,25 +98,43 @@ impl Streams {
         }
     }
 
-    async fn events_after(&self, id: &StreamId, after: u64) -> Result<Vec<StoredEvent>> {
-        let mut query = Query {
+    /// All events of a stream.
+    async fn events(&self, id: &StreamId) -> Result<Vec<StoredEvent>> {
+        let mut place = Place::default();
+        let mut events = Vec::new();
+        loop {
+            let (some, more) = self.some_events(id, &mut place).await?;
+            events.extend(some);
+            if !more {
+                return Ok(events);
+            }
+        }
+    }
+
+    /// The events of the groups after a place, not more than of [`GROUPS_AT_ONCE`], and whether there are more.
+    /// The place moves on.
+    async fn some_events(&self, id: &StreamId, place: &mut Place) -> Result<(Vec<StoredEvent>, bool)> {
+        let query = Query {
             partition: id.partition(),
             range: Range::Prefix(GROUP.to_owned()),
             order: Order::Ascending,
-            limit: 100,
-            after: self.group_before(id, after).await?,
+            limit: GROUPS_AT_ONCE,
+            after: place.group.clone(),
         };
+        let page = self.records.query(query).await?;
         let mut events = Vec::new();
-        loop {
-            let page = self.records.query(query.clone()).await?;
-            for group in &page.records {
-                events.extend(events_of(group)?.into_iter().filter(|event| event.id > after));
-            }
-            match page.next {
-                Some(next) => query.after = Some(next),
-                None => return Ok(events),
-            }
+        for group in &page.records {
+            events.extend(events_of(group)?.into_iter().filter(|event| event.id > place.event));
         }
+        if let Some(last) = page.records.last() {
+            place.group = Some(last.key.sort.clone());
+        }
+        Ok((events, page.next.is_some()))
+    }
+
+    /// Where to read on after an event.
+    async fn place_after(&self, id: &StreamId, event: u64) -> Result<Place> {
+        Ok(Place { event, group: self.group_before(id, event).await? })
     }
 
     /// The sort key that stands before the first group which can hold an event after `after`. A group is named
@@ -142,7 +173,6 @@ impl Reader {
     pub async fn next(&mut self) -> Result<Option<StoredEvent>> {
         loop {
             if let Some(event) = self.ready.pop_front() {
-                self.last = event.id;
                 return Ok(Some(event));
             }
             if self.closed {
@@ -159,12 +189,20 @@ impl Reader {
         // The head is read first: when it says closed, the events read after it are all there will be.
         let head = self.streams.records.get(&self.id.head()).await?;
         let ended = head.as_ref().is_none_or(|head| !head.flag(OPEN));
-        self.ready.extend(self.streams.events_after(&self.id, self.last).await?);
+        let place = match &mut self.place {
+            Some(place) => place,
+            none => none.insert(self.streams.place_after(&self.id, self.after).await?),
+        };
+        // Nothing is waited for from the moment the place moves on: a caller that gives up loses no event.
+        let (events, more) = self.streams.some_events(&self.id, place).await?;
+        self.ready.extend(events);
+        if more {
+            return Ok(());
+        }
         if ended {
             self.closed = true;
         } else if self.ready.is_empty() {
-            let alive = head.is_some_and(|head| Lease::holds(&head, self.streams.clock.now()));
-            if alive {
+            if head.is_some_and(|head| self.streams.has_writer(&self.id, &head)) {
                 self.wait().await;
             } else {
                 self.streams.close_if_orphaned(&self.id, self.orphans.as_ref()).await?;
