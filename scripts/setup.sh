@@ -7,7 +7,6 @@ set -euo pipefail
 
 readonly RUST_NEEDED="1.95"
 readonly PYTHON_NEEDED="3.9"
-readonly NODE_NEEDED="18"
 
 packages=()
 faults=()
@@ -45,10 +44,8 @@ fi
 if [ "${1:-}" = "--tests" ]; then
     # A test runs README's commands, and they call curl.
     have curl || packages+=(curl)
-    # Few tests use Node, so its absence is said and stops nothing.
-    if ! have node; then
-        echo "setup: Node $NODE_NEEDED or later is not here; the tests that use it will say so" >&2
-    fi
+    # The texts of the tests come by npm.
+    have npm || packages+=(npm)
 fi
 
 if [ "${#packages[@]}" -gt 0 ]; then
