@@ -5,8 +5,9 @@
     invoke.py FUNCTION --check     sends every event of events/FUNCTION and compares with *.expected.json
 
 An event holds `{{token:TENANT,ROLE}}` where a token belongs, because tokens expire. An expectation is
-`{status, headers?, body?, after?}`: `body` is a subset of the answer, in which "<id>", "<time>", "<number>",
-"<text>" and "<any>" stand for values of that kind, and `after` names events to send first.
+`{status, headers?, body?, after?, objects?}`: `body` is a subset of the answer, in which "<id>", "<time>", "<number>",
+"<text>" and "<any>" stand for values of that kind, `after` names events to send first, and `objects` are files
+to put into a tenant's folder before, as `{tenant: {key: text}}`.
 
 Run it with the Python of the tests' environment: `make invoke FUNCTION=chat EVENT=events/chat/health.json`.
 """
@@ -91,9 +92,13 @@ def expectation_of(event_path):
     return json.loads(event_path.with_suffix(".expected.json").read_text(encoding="utf-8"))
 
 
-def send(function, path, secret, suffix=""):
-    """Sends the events that have to come before, then this one."""
-    for earlier in expectation_of(path).get("after", []):
+def send(aws, function, path, secret, suffix=""):
+    """Puts the files and sends the events that have to come before, then sends this one."""
+    expectation = expectation_of(path)
+    for tenant, files in expectation.get("objects", {}).items():
+        for key, text in files.items():
+            aws.put_file(tenant + suffix, key, text)
+    for earlier in expectation.get("after", []):
         function.invoke(load_event(path.with_name(earlier), secret, suffix))
     return parse_answer(function.invoke(load_event(path, secret, suffix)))
 
@@ -107,10 +112,10 @@ def show(answer):
     print("\n" + (found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, indent=2)))
 
 
-def check_all(function, paths, secret):
+def check_all(aws, function, paths, secret):
     faults = 0
     for place, path in enumerate(paths):
-        answer = send(function, path, secret, f"-{place}")
+        answer = send(aws, function, path, secret, f"-{place}")
         lines = compare(expectation_of(path), answer)
         print(f"{'ok  ' if not lines else 'FAIL'} {path.relative_to(rig.ROOT)}")
         if lines:
@@ -141,8 +146,8 @@ def main():
             if arguments.check:
                 folder = rig.ROOT / "events" / arguments.function
                 paths = sorted(path for path in folder.glob("*.json") if not path.name.endswith(".expected.json"))
-                sys.exit(1 if check_all(function, paths, secret) else 0)
-            show(send(function, arguments.event, secret))
+                sys.exit(1 if check_all(aws, function, paths, secret) else 0)
+            show(send(aws, function, arguments.event, secret))
         except (RuntimeError, ValueError, OSError) as error:
             sys.exit(f"invoke: {error}\n--- output of the function ---\n{function.output()[-4000:]}")
 

@@ -128,7 +128,15 @@ pub(crate) fn ended(
     status: MessageStatus,
     answer: Option<AnswerDetails>,
 ) -> Message {
-    Message { id: exchange.assistant.clone(), role: Role::Assistant, content, status, answer, ..exchange.user.clone() }
+    Message {
+        id: exchange.assistant.clone(),
+        role: Role::Assistant,
+        content,
+        attachments: Vec::new(),
+        status,
+        answer,
+        ..exchange.user.clone()
+    }
 }
 
 /// Remembers the documents that the answer cites as entities of the conversation.

@@ -13,9 +13,10 @@ use mandi_core::{Clock, Principal, Problem, Result, SystemClock};
 use mandi_http::{Gate, jwks};
 use mandi_llm::providers::Providers;
 use mandi_retrieval::answer::{AnswerEngine, AnswerSettings};
-use mandi_retrieval::remote::{RemoteAnswer, RemoteSearch};
-use mandi_retrieval::{Passage, Search, SearchRequest};
+use mandi_retrieval::remote::{RemoteAnswer, RemoteMissing, RemoteSearch};
+use mandi_retrieval::{DocumentReference, Passage, Search, SearchRequest};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
 
 use crate::state::{ChatParts, ChatState};
@@ -65,21 +66,31 @@ struct SearchByInvocation {
     function: String,
 }
 
+/// A task of the embedding function.
 #[derive(Serialize)]
-struct SearchTask {
+struct Task<T> {
     task: &'static str,
     #[serde(flatten)]
-    search: RemoteSearch,
+    asked: T,
+}
+
+impl SearchByInvocation {
+    async fn ask<T: DeserializeOwned>(&self, task: &'static str, asked: impl Serialize + Send) -> Result<T> {
+        let task = serde_json::to_vec(&Task { task, asked }).map_err(Problem::internal)?;
+        let answer = self.invoker.invoke(&self.function, task.into()).await?;
+        let answer: RemoteAnswer<T> = serde_json::from_slice(&body_of(&answer)).map_err(Problem::internal)?;
+        answer.into()
+    }
 }
 
 #[async_trait]
 impl Search for SearchByInvocation {
     async fn search(&self, caller: &Principal, request: SearchRequest) -> Result<Vec<Passage>> {
-        let search = RemoteSearch { token: caller.bearer_token().to_owned(), request };
-        let task = serde_json::to_vec(&SearchTask { task: "search", search }).map_err(Problem::internal)?;
-        let answer = self.invoker.invoke(&self.function, task.into()).await?;
-        let answer: RemoteAnswer<Vec<Passage>> =
-            serde_json::from_slice(&body_of(&answer)).map_err(Problem::internal)?;
-        answer.into()
+        self.ask("search", RemoteSearch { token: caller.bearer_token().to_owned(), request }).await
+    }
+
+    async fn missing(&self, caller: &Principal, documents: &[DocumentReference]) -> Result<Vec<usize>> {
+        let asked = RemoteMissing { token: caller.bearer_token().to_owned(), documents: documents.to_vec() };
+        self.ask("missing-documents", asked).await
     }
 }

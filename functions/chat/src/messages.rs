@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use mandi_core::ids::{CallId, ConversationId, MessageId};
+use mandi_core::ids::{ConversationId, MessageId};
 use mandi_core::metering::{Meter, MeteredCall, merged, transact_contended};
 use mandi_core::ports::{
     Condition, Key, ModelRef, Order, Query, Range, Record, Records, RecordsError, Role, Update, Write,
 };
 use mandi_core::streams::{StreamId, Streams, Writer};
 use mandi_core::{Clock, Language, Principal, Problem, Result, Timestamp};
+use mandi_retrieval::DocumentReference;
 use mandi_retrieval::answer::{Citation, DegradedReason, Finish, ModelCall};
 use mandi_retrieval::confidence::ConfidenceParts;
 use mandi_retrieval::rewrite::Turn;
@@ -40,6 +41,9 @@ pub(crate) struct Message {
     pub(crate) role: Role,
     /// What was said.
     pub(crate) content: String,
+    /// The documents that the answer was looked for in, where the user's message named some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) attachments: Vec<DocumentReference>,
     /// Its language, by ISO 639-1 code.
     #[schema(value_type = String, example = "en")]
     pub(crate) language: Language,
@@ -91,6 +95,7 @@ pub(crate) struct Exchange {
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub(crate) content: String,
+    pub(crate) attachments: Vec<DocumentReference>,
     pub(crate) language: Language,
     pub(crate) model: Option<ModelRef>,
 }
@@ -128,12 +133,13 @@ impl Messages {
         conversation: Conversation,
         question: Question,
     ) -> Result<(Exchange, Writer)> {
-        let Question { content, language, model } = question;
+        let Question { content, attachments, language, model } = question;
         let now = self.clock.now();
         let user = Message {
             id: MessageId::generate(),
             role: Role::User,
             content,
+            attachments,
             language,
             created_at: now,
             status: MessageStatus::Complete,
@@ -143,6 +149,7 @@ impl Messages {
             id: MessageId::generate(),
             role: Role::Assistant,
             content: String::new(),
+            attachments: Vec::new(),
             status: MessageStatus::Streaming,
             ..user.clone()
         };
@@ -189,18 +196,9 @@ impl Messages {
 
     fn metered(&self, exchange: &Exchange, call: &ModelCall) -> MeteredCall {
         MeteredCall {
-            id: CallId::generate(),
-            at: self.clock.now(),
-            model: call.model.clone(),
-            task: call.task,
-            usage: call.usage,
-            latency_ms: call.latency_ms,
-            first_token_ms: call.first_token_ms,
-            status: call.status,
-            cache_hit: false,
-            user: exchange.owner.user.clone(),
             assistant: Some(exchange.conversation.assistant_type.name().to_owned()),
             language: Some(exchange.user.language),
+            ..call.metered(&exchange.owner.user, self.clock.now())
         }
     }
 

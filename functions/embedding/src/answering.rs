@@ -1,11 +1,10 @@
 //! Answers to single questions, told into a stored stream like those of conversations.
 
 use async_trait::async_trait;
-use mandi_core::ids::CallId;
 use mandi_core::metering::MeteredCall;
 use mandi_core::ports::Write;
 use mandi_core::streams::{Orphan, OrphanHandler, StreamId, Writer};
-use mandi_core::{Principal, Problem, ProblemKind, Result};
+use mandi_core::{Language, Principal, Problem, ProblemKind, Result};
 use mandi_retrieval::answer::tell::{End, done_data, error_data, tell};
 use mandi_retrieval::answer::{AnswerRequest, ModelCall};
 use tokio_util::sync::CancellationToken;
@@ -40,33 +39,15 @@ impl Answering {
             End::Failed { problem, calls } => ("error", error_data(&problem)?, calls),
             End::Cancelled => ("error", error_data(&interrupted())?, Vec::new()),
         };
-        let metered = calls.iter().map(|call| metered(&state, &caller, call, Some(language)));
+        let metered = calls.iter().map(|call| metered(&state, &caller, call, language));
         let writes: Vec<Write> = metered.flat_map(|call| state.meter.writes(&id.tenant, &call)).collect();
         writer.finish(event, data, mandi_core::metering::merged(writes)).await
     }
 }
 
 /// A model call of an answer outside a conversation.
-pub(crate) fn metered(
-    state: &EmbeddingState,
-    caller: &Principal,
-    call: &ModelCall,
-    language: Option<mandi_core::Language>,
-) -> MeteredCall {
-    MeteredCall {
-        id: CallId::generate(),
-        at: state.clock.now(),
-        model: call.model.clone(),
-        task: call.task,
-        usage: call.usage,
-        latency_ms: call.latency_ms,
-        first_token_ms: call.first_token_ms,
-        status: call.status,
-        cache_hit: false,
-        user: caller.user.clone(),
-        assistant: None,
-        language,
-    }
+pub(crate) fn metered(state: &EmbeddingState, caller: &Principal, call: &ModelCall, language: Language) -> MeteredCall {
+    MeteredCall { language: Some(language), ..call.metered(&caller.user, state.clock.now()) }
 }
 
 fn interrupted() -> Problem {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mandi_core::ports::{Condition, Embedder, Key, Order, Partition, Query, Range, Record, Records, RecordsError};
 use mandi_core::{Clock, Principal, Problem, Result, TenantId, Timestamp};
-use mandi_retrieval::{CollectionName, hybrid};
+use mandi_retrieval::ports::IndexTable;
+use mandi_retrieval::{CollectionName, DocumentReference, hybrid};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::documents;
 use crate::embedders::Embedders;
 
 /// A collection of documents that share an embedding model.
@@ -178,6 +180,11 @@ impl hybrid::Collections for Collections {
         let collection = self.get(&caller.tenant, name).await?;
         let model = (collection.embedding_model.as_str(), collection.dimensions);
         self.embedders.of_collection(&caller.tenant, &caller.user, model)
+    }
+
+    async fn has(&self, caller: &Principal, document: &DocumentReference) -> Result<bool> {
+        let table = IndexTable { tenant: caller.tenant.clone(), collection: document.collection.clone() };
+        Ok(self.records.get(&documents::record_key(&table, &document.key())).await?.is_some())
     }
 
     async fn all(&self, caller: &Principal) -> Result<Vec<CollectionName>> {

@@ -1,12 +1,13 @@
 //! Documents: from what was sent to chunks in the index, and a record of how it went.
 
 mod input;
+mod object;
 mod store;
 
 use std::sync::Arc;
 
-use mandi_core::ports::{EmbeddingPurpose, Records, TokenSpans};
-use mandi_core::{Clock, Principal, Problem, Result, Timestamp};
+use mandi_core::ports::{EmbeddingPurpose, Objects, Records, TokenSpans};
+use mandi_core::{Clock, Principal, Problem, Result, TenantId, Timestamp};
 use mandi_retrieval::chunk::{self, ChunkSize};
 use mandi_retrieval::ports::{DocumentChunks, IndexTable, IndexedChunk};
 use mandi_retrieval::{Chunk, ChunkIndex, CollectionName, DocumentKey};
@@ -17,6 +18,7 @@ use crate::collections::Collection;
 use crate::embedders::Embedders;
 
 pub(crate) use input::{DocumentInput, File, ManyDocuments, NewDocuments, NewDocumentsSchema};
+pub(crate) use store::key as record_key;
 
 /// How far a document has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -72,6 +74,7 @@ pub(crate) struct DocumentOutcome {
 #[derive(Clone)]
 pub(crate) struct Documents {
     pub(crate) records: Arc<dyn Records>,
+    pub(crate) objects: Arc<dyn Objects>,
     pub(crate) index: Arc<dyn ChunkIndex>,
     pub(crate) embedders: Embedders,
     pub(crate) tokens: Arc<dyn TokenSpans>,
@@ -117,6 +120,13 @@ impl Documents {
         let mut outcomes = Vec::with_capacity(inputs.len());
         let mut prepared: Vec<(usize, Prepared)> = Vec::new();
         for (place, input) in inputs.into_iter().enumerate() {
+            let input = match self.whole(&target.table.tenant, input).await? {
+                Ok(input) => input,
+                Err(problem) => {
+                    outcomes.push(Err(problem));
+                    continue;
+                }
+            };
             let known = self.find(&target.table, &input.key()).await?;
             let sha256 = input.sha256();
             if let Some(known) = known.filter(|known| known.content_sha256 == sha256) {
@@ -138,6 +148,33 @@ impl Documents {
         let documents = prepared.into_iter().map(|(_, document)| document).collect();
         self.store(target, documents).await?;
         Ok(outcomes)
+    }
+
+    /// The document with what its file holds, if it is one that lies in the store.
+    async fn whole(&self, tenant: &TenantId, input: DocumentInput) -> Result<Result<DocumentInput>> {
+        let Some(object) = input.object.clone() else { return Ok(Ok(input)) };
+        let read = object::read(self.objects.as_ref(), tenant, &object).await?;
+        Ok(read.and_then(|bytes| input.with_file(&object, &bytes)))
+    }
+
+    /// Whether documents have at most so many bytes together. Of files no more than that is read.
+    pub(crate) async fn fit(
+        &self,
+        tenant: &TenantId,
+        inputs: impl Iterator<Item = &DocumentInput>,
+        most: usize,
+    ) -> Result<bool> {
+        let mut bytes = 0;
+        for input in inputs {
+            bytes += input.size_bytes();
+            if let Some(object) = &input.object {
+                bytes += object::size_bytes(self.objects.as_ref(), tenant, object, most).await?;
+            }
+            if bytes > most {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn outcome(key: &DocumentKey, status: DocumentStatus, chunks: u32) -> DocumentOutcome {

@@ -11,12 +11,12 @@ use mandi_core::metering::Meter;
 use mandi_core::ports::{Embedder, Records};
 use mandi_core::settings::{self, Settings};
 use mandi_core::streams::{StreamPolicy, Streams};
-use mandi_core::{Clock, Problem, Result, SystemClock};
+use mandi_core::{Clock, Permission, Principal, Problem, Result, SystemClock};
 use mandi_http::{Gate, jwks};
 use mandi_index::{IndexOptions, LanceIndex};
 use mandi_inference::{CrossEncoder, LocalEmbedder, LocalReranker, TextEncoder};
 use mandi_llm::providers::Providers;
-use mandi_retrieval::remote::{RemoteAnswer, RemoteSearch};
+use mandi_retrieval::remote::{RemoteAnswer, RemoteMissing, RemoteSearch};
 use serde::{Deserialize, Serialize};
 use tokio_util::task::TaskTracker;
 
@@ -82,6 +82,8 @@ pub async fn run(state: EmbeddingState) -> Result<(), Box<dyn std::error::Error 
 enum Task {
     /// A search for a function that holds no index.
     Search(RemoteSearch),
+    /// Which of some documents there are not, for the same.
+    MissingDocuments(RemoteMissing),
     /// Works on a job until it is done.
     RunJob {
         /// The job.
@@ -95,11 +97,15 @@ enum Task {
 async fn perform(state: &EmbeddingState, task: Task) -> Result<String> {
     match task {
         Task::Search(RemoteSearch { token, request }) => {
-            let caller = state.gate.authenticator.verify(&token).await;
-            let outcome = match caller
-                .and_then(|caller| caller.require(mandi_core::Permission::KnowledgeRead).map(|()| caller))
-            {
+            let outcome = match reader(state, &token).await {
                 Ok(caller) => state.search.search(&caller, request).await,
+                Err(problem) => Err(problem),
+            };
+            serde_json::to_string(&RemoteAnswer::from(outcome)).map_err(Problem::internal)
+        }
+        Task::MissingDocuments(RemoteMissing { token, documents }) => {
+            let outcome = match reader(state, &token).await {
+                Ok(caller) => state.search.missing(&caller, &documents).await,
                 Err(problem) => Err(problem),
             };
             serde_json::to_string(&RemoteAnswer::from(outcome)).map_err(Problem::internal)
@@ -113,6 +119,13 @@ async fn perform(state: &EmbeddingState, task: Task) -> Result<String> {
             Ok(format!(r#"{{"resumed":{resumed}}}"#))
         }
     }
+}
+
+/// The caller of a token, who may read collections.
+async fn reader(state: &EmbeddingState, token: &str) -> Result<Principal> {
+    let caller = state.gate.authenticator.verify(token).await?;
+    caller.require(Permission::KnowledgeRead)?;
+    Ok(caller)
 }
 
 /// Runs jobs as asynchronous invocations of this same function.

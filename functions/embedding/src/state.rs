@@ -28,7 +28,7 @@ pub struct EmbeddingParts {
     pub gate: Gate,
     /// The store of records.
     pub records: Arc<dyn Records>,
-    /// The store of documents that wait to be indexed.
+    /// The store of the tenants' files, and of documents that wait to be indexed.
     pub objects: Arc<dyn Objects>,
     /// Vectors and keywords.
     pub index: Arc<dyn ChunkIndex>,
@@ -80,6 +80,7 @@ impl EmbeddingState {
         let collections = Collections::new(parts.records.clone(), parts.clock.clone(), parts.embedders.clone());
         let documents = Documents {
             records: parts.records.clone(),
+            objects: parts.objects.clone(),
             index: parts.index.clone(),
             embedders: parts.embedders.clone(),
             tokens: parts.tokens,

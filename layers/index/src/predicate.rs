@@ -26,7 +26,7 @@ pub fn of_documents<'a>(documents: impl IntoIterator<Item = &'a DocumentKey>) ->
     types.reduce(DfExpr::or).unwrap_or_else(|| lit(false))
 }
 
-/// The rows whose metadata passes a filter.
+/// The rows whose document passes a filter.
 ///
 /// # Errors
 /// `invalid-request` with a pointer below `/filter`, when a field is not one of the table's, or a value is of
@@ -52,6 +52,7 @@ impl Translation<'_> {
                 self.known(&condition.field, &format!("{pointer}/exists"))?;
                 Ok(column(&condition.field).is_not_null())
             }
+            Filter::Documents(documents) => Ok(of_documents(documents)),
             Filter::And(filters) => self.joined(filters, &format!("{pointer}/and"), DfExpr::and, true),
             Filter::Or(filters) => self.joined(filters, &format!("{pointer}/or"), DfExpr::or, false),
             Filter::Not(filter) => Ok(self.filter(filter, &format!("{pointer}/not"))?.not()),

@@ -20,7 +20,7 @@ use crate::extract::{Source, extract};
 use crate::fixtures::memory::MemoryIndex;
 use crate::fixtures::{SixCharacterPieces, caller};
 use crate::hybrid::{Collections, HybridSearch};
-use crate::passage::{Chunk, CollectionName, DocumentKey};
+use crate::passage::{Chunk, CollectionName, DocumentKey, DocumentReference};
 
 /// A model that knows nothing: its vectors are near to none.
 #[derive(Debug)]
@@ -49,6 +49,10 @@ impl Collections for DemoCollections {
 
     async fn all(&self, _caller: &Principal) -> Result<Vec<CollectionName>> {
         Ok(Vec::new())
+    }
+
+    async fn has(&self, _caller: &Principal, _document: &DocumentReference) -> Result<bool> {
+        Ok(false)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Metadata of documents, and conditions on it that a search applies inside the index.
+//! Metadata of documents, and conditions on documents that a search applies inside the index.
 
 mod check;
 mod evaluate;
@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use check::{MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT_BYTES, MAX_VALUES, is_field_name};
+
+use crate::passage::DocumentKey;
 
 /// A single value of metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -26,7 +28,7 @@ pub enum Scalar {
 /// begins with a letter.
 pub type Metadata = BTreeMap<String, Scalar>;
 
-/// A condition on metadata.
+/// A condition on a document: on its metadata, or on which it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 #[schema(no_recursion)]
@@ -39,6 +41,8 @@ pub enum Filter {
     Range(FieldRange),
     /// The field has a value.
     Exists(FieldName),
+    /// The document is one of these, 1 to 100.
+    Documents(Vec<DocumentKey>),
     /// All conditions hold.
     And(Vec<Filter>),
     /// One of the conditions holds.

@@ -1,6 +1,6 @@
 //! Hybrid search: both lists of the index, fused, without near-duplicates, and ordered anew on request.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,8 +12,9 @@ use mandi_core::{Problem, ProblemKind, Result};
 
 use crate::characters::is_mostly_not_latin;
 use crate::dedupe::without_near_duplicates;
+use crate::filter::{Filter, MAX_VALUES};
 use crate::fusion::{RankedList, reciprocal_rank_fusion};
-use crate::passage::{CollectionName, DocumentKey, Passage, Scores, SearchMode, SearchRequest};
+use crate::passage::{CollectionName, DocumentKey, DocumentReference, Passage, Scores, SearchMode, SearchRequest};
 use crate::ports::{ChunkIndex, Hit, IndexTable, Search};
 use crate::problems::Problems;
 
@@ -43,6 +44,9 @@ pub trait Collections: Send + Sync + fmt::Debug {
 
     /// All collections of the tenant, by name.
     async fn all(&self, caller: &Principal) -> Result<Vec<CollectionName>>;
+
+    /// Whether the tenant has a document.
+    async fn has(&self, caller: &Principal, document: &DocumentReference) -> Result<bool>;
 }
 
 /// Search over an index in this process.
@@ -128,7 +132,8 @@ impl HybridSearch {
         depth: usize,
     ) -> Result<Result<OneCollection>> {
         let table = IndexTable { tenant: tenant.clone(), collection: query.collection.clone() };
-        let filter = request.filter.as_ref();
+        let filter = narrowed(request, &query.collection);
+        let filter = filter.as_ref();
         let by_vector = async {
             match &query.vector {
                 Some(vector) => self.index.nearest(&table, vector, depth, filter).await,
@@ -163,6 +168,19 @@ impl HybridSearch {
         passages.append(&mut rest);
         Ok(())
     }
+}
+
+/// The request's filter in one collection, with the documents of that collection that alone are searched.
+fn narrowed(request: &SearchRequest, collection: &CollectionName) -> Option<Filter> {
+    if request.documents.is_empty() {
+        return request.filter.clone();
+    }
+    let here = request.documents.iter().filter(|document| document.collection == *collection);
+    let documents = Filter::Documents(here.map(DocumentReference::key).collect());
+    Some(match request.filter.clone() {
+        Some(filter) => Filter::And(vec![filter, documents]),
+        None => documents,
+    })
 }
 
 /// What the cross-encoder reads: the title helps where a clause does not say what it is about.
@@ -326,6 +344,9 @@ pub fn validate(request: &SearchRequest) -> Result<()> {
     } else if distinct.len() < request.collections.len() {
         problems.add("/collections", "a collection is named twice");
     }
+    if request.documents.len() > MAX_VALUES {
+        problems.add("/documents", format!("name at most {MAX_VALUES} documents; none stands for all"));
+    }
     problems.into_result()?;
     request.filter.as_ref().map_or(Ok(()), |filter| filter.validate("/filter"))
 }
@@ -334,7 +355,10 @@ pub fn validate(request: &SearchRequest) -> Result<()> {
 impl Search for HybridSearch {
     async fn search(&self, caller: &Principal, mut request: SearchRequest) -> Result<Vec<Passage>> {
         validate(&request)?;
-        if request.collections.is_empty() {
+        if !request.documents.is_empty() {
+            let named: BTreeSet<_> = request.documents.iter().map(|document| document.collection.clone()).collect();
+            request.collections = named.into_iter().collect();
+        } else if request.collections.is_empty() {
             request.collections = self.collections.all(caller).await?;
         }
         let depth = CANDIDATES.max(request.k);
@@ -346,6 +370,11 @@ impl Search for HybridSearch {
         }
         passages.truncate(request.k);
         Ok(passages)
+    }
+
+    async fn missing(&self, caller: &Principal, documents: &[DocumentReference]) -> Result<Vec<usize>> {
+        let there = try_join_all(documents.iter().map(|document| self.collections.has(caller, document))).await?;
+        Ok((0..there.len()).filter(|place| !there[*place]).collect())
     }
 }
 

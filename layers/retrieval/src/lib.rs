@@ -29,5 +29,5 @@ pub mod rewrite;
 pub mod terms;
 
 pub use filter::{Filter, Metadata, Scalar};
-pub use passage::{Chunk, CollectionName, DocumentKey, Passage, Scores, SearchMode, SearchRequest};
+pub use passage::{Chunk, CollectionName, DocumentKey, DocumentReference, Passage, Scores, SearchMode, SearchRequest};
 pub use ports::{ChunkIndex, Search};

@@ -56,6 +56,28 @@ pub struct DocumentKey {
     pub entity_id: String,
 }
 
+/// A document, and the collection that it is in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DocumentReference {
+    /// The collection.
+    pub collection: CollectionName,
+    /// What it is: `contract`, `invoice`, ...
+    #[schema(example = "contract")]
+    pub entity_type: String,
+    /// Which one.
+    #[schema(example = "SHK6-170")]
+    pub entity_id: String,
+}
+
+impl DocumentReference {
+    /// The document within its collection.
+    #[must_use]
+    pub fn key(&self) -> DocumentKey {
+        DocumentKey { entity_type: self.entity_type.clone(), entity_id: self.entity_id.clone() }
+    }
+}
+
 /// A chunk of a document, as the index keeps it beside its vector.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chunk {
@@ -97,8 +119,11 @@ pub struct SearchRequest {
     pub k: usize,
     /// Which lists to use.
     pub mode: SearchMode,
-    /// Only chunks whose document's metadata passes.
+    /// Only chunks whose document passes.
     pub filter: Option<Filter>,
+    /// Only these documents, and their collections whatever `collections` says; none for all.
+    #[serde(default)]
+    pub documents: Vec<DocumentReference>,
     /// Whether the cross-encoder orders the candidates anew.
     pub rerank: bool,
 }

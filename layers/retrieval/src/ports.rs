@@ -8,7 +8,7 @@ use mandi_core::Result;
 use mandi_core::identity::{Principal, TenantId};
 
 use crate::filter::Filter;
-use crate::passage::{Chunk, CollectionName, DocumentKey, Passage, SearchRequest};
+use crate::passage::{Chunk, CollectionName, DocumentKey, DocumentReference, Passage, SearchRequest};
 
 /// A search over the caller's collections. Implemented in process by `hybrid::HybridSearch`, and in
 /// AWS, for functions that hold no index, by a call of the embedding function.
@@ -20,6 +20,9 @@ pub trait Search: Send + Sync + fmt::Debug {
     /// A collection that the tenant does not have is `not-found`; a filter on an unknown field, or of a wrong
     /// type, is `invalid-request`.
     async fn search(&self, caller: &Principal, request: SearchRequest) -> Result<Vec<Passage>>;
+
+    /// The places (from 0) of those documents that the tenant does not have.
+    async fn missing(&self, caller: &Principal, documents: &[DocumentReference]) -> Result<Vec<usize>>;
 }
 
 /// One collection of one tenant, as the index names it.

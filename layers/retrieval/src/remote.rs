@@ -4,7 +4,7 @@
 use mandi_core::{FieldError, Problem, ProblemKind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::passage::SearchRequest;
+use crate::passage::{DocumentReference, SearchRequest};
 
 /// The question.
 #[derive(Clone, Serialize, Deserialize)]
@@ -13,6 +13,15 @@ pub struct RemoteSearch {
     pub token: String,
     /// What is searched for.
     pub request: SearchRequest,
+}
+
+/// A question which of some documents there are not.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct RemoteMissing {
+    /// The caller's bearer token. A secret.
+    pub token: String,
+    /// The documents. The answer is the places (from 0) of those that the tenant does not have.
+    pub documents: Vec<DocumentReference>,
 }
 
 /// The answer: what was asked for, or why there is none.

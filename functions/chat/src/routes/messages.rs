@@ -13,8 +13,8 @@ use mandi_http::auth::{ConversationsRead, ConversationsWrite};
 use mandi_http::cursor::{self, List};
 use mandi_http::idempotency::{ReplayStream, StreamName};
 use mandi_http::{ApiResult, Caller, Json, Query, sse};
-use mandi_retrieval::CollectionName;
 use mandi_retrieval::answer::{AnswerRequest, CallLog, RewriteMode};
+use mandi_retrieval::{CollectionName, DocumentReference};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use utoipa::ToSchema;
@@ -37,6 +37,8 @@ const PASSAGES: usize = 6;
 const TURNS: usize = 6;
 /// The most collections of one message.
 const MAX_COLLECTIONS: usize = 20;
+/// The most attachments of one message.
+const MAX_ATTACHMENTS: usize = 10;
 
 /// A new message.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -49,6 +51,11 @@ pub(crate) struct NewMessage {
     #[serde(default)]
     #[schema(value_type = Vec<String>, max_items = 20)]
     collections: Vec<CollectionName>,
+    /// Documents to look for the answer in, at most 10: in these and nothing else, whatever `collections` says. One
+    /// that is not there is refused (422), by its place.
+    #[serde(default)]
+    #[schema(max_items = 10)]
+    attachments: Vec<DocumentReference>,
     /// The language of the answer, by ISO 639-1 code; by the script of the message, or the conversation's.
     #[schema(value_type = Option<String>, example = "hi")]
     language: Option<Language>,
@@ -101,6 +108,10 @@ impl NewMessage {
         }
         if self.collections.len() > MAX_COLLECTIONS {
             return Err(Problem::field("/collections", format!("at most {MAX_COLLECTIONS} are searched at once")));
+        }
+        if self.attachments.len() > MAX_ATTACHMENTS {
+            let detail = format!("there are {}; at most {MAX_ATTACHMENTS} are taken", self.attachments.len());
+            return Err(Problem::field("/attachments", detail));
         }
         match self.max_tokens {
             Some(0) => Err(Problem::field("/max_tokens", format!("0 is out of range; it is 1 to {MAX_ANSWER_TOKENS}"))),
@@ -159,6 +170,7 @@ pub(crate) async fn send(
         return Ok(follow(&state, &caller, conversation, &message.id, 0, None));
     }
     new.check()?;
+    check_attachments(&state, &caller, &new.attachments).await?;
     let model = chosen_model(&state, &caller, new.provider.as_deref())?;
     settle_abandoned(&state, &caller, &conversation).await?;
 
@@ -171,6 +183,7 @@ pub(crate) async fn send(
         collections: new.collections,
         k: PASSAGES,
         filter: None,
+        documents: new.attachments.clone(),
         rerank: false,
         rewrite: RewriteMode::Model,
         language,
@@ -179,7 +192,12 @@ pub(crate) async fn send(
         model: model.clone(),
         max_tokens: new.max_tokens.unwrap_or(DEFAULT_ANSWER_TOKENS),
     };
-    let question = Question { content: new.content, language, model: model.map(|model| model.model()) };
+    let question = Question {
+        content: new.content,
+        attachments: new.attachments,
+        language,
+        model: model.map(|model| model.model()),
+    };
     let (exchange, writer) = state.messages.begin(&caller, conversation.clone(), question).await?;
     let message = exchange.assistant.clone();
     let user = exchange.user.clone();
@@ -220,6 +238,25 @@ pub(crate) async fn stream(
         return Err(Problem::new(ProblemKind::NotFound, detail).into());
     }
     Ok(follow(&state, &caller, conversation, &message.id, after, None))
+}
+
+/// Refuses attachments that the tenant does not have, each by its place.
+async fn check_attachments(state: &ChatState, caller: &Principal, attachments: &[DocumentReference]) -> Result<()> {
+    if attachments.is_empty() {
+        return Ok(());
+    }
+    let missing = state.engine.missing(caller, attachments).await?;
+    let refused =
+        missing.iter().filter_map(|place| Some((place, attachments.get(*place)?))).map(|(place, document)| {
+            let DocumentReference { collection, entity_type, entity_id } = document;
+            let detail = format!("collection `{collection}` has no `{entity_type}` with the id `{entity_id}`");
+            Problem::field(format!("/attachments/{place}"), detail).of_kind(ProblemKind::Unprocessable)
+        });
+    let first = refused.reduce(|mut first, more| {
+        first.errors.extend(more.errors);
+        first
+    });
+    first.map_or(Ok(()), Err)
 }
 
 /// The model that answers; `None` when the tenant has none, and the answer is made of quotes.

@@ -9,15 +9,17 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use super::object;
+
 /// The longest entity type and the longest entity id, in bytes.
 const MAX_TYPE_BYTES: usize = 64;
 const MAX_ID_BYTES: usize = 256;
 /// The most documents of one request.
 pub(crate) const MAX_DOCUMENTS: usize = 100;
 
-/// A document: its text as `content`, or its `fields` where the type has fields (`invoice`, `sales_order`,
+/// A document: its text as `content`; or its `fields` where the type has fields (`invoice`, `sales_order`,
 /// `inventory_item`, `customer`, `contract`, `availability`, `requirement`, `jira_issue`,
-/// `github_pull_request`, `commit`).
+/// `github_pull_request`, `commit`); or an `object`, a file that holds either.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DocumentInput {
@@ -38,6 +40,17 @@ pub(crate) struct DocumentInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub(crate) fields: Option<serde_json::Value>,
+    /// A file in the tenant's folder of files, by its key there: at most 512 bytes, relative, without `..`, `\` and
+    /// `%`. Its extension says what it holds: `.md`, `.html` and `.txt` a text, `.json` the fields. It has at most
+    /// 4 MiB, and is read when the document is indexed.
+    ///
+    /// `imports/contract.md` of the tenant `demo` is, in AWS, `s3://<documents bucket>/t/demo/files/imports/contract.md`;
+    /// with the runner, `<MANDI_DATA>/objects/t@/demo@/files@/imports@/contract.md`: there each folder's name ends in
+    /// `@`, and each byte but those of `a-z`, `0-9`, `_`, `-` and `.` is written as `%` and two hexadecimal digits
+    /// (`A` as `%41`, a space as `%20`; a leading `.` as `%2e`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "imports/contract.md", max_length = 512)]
+    pub(crate) object: Option<String>,
     /// Values to filter by, besides those that the type gives: names of 1 to 64 of `a-z`, `0-9`, `_`.
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     #[schema(value_type = Object)]
@@ -119,7 +132,7 @@ impl DocumentInput {
         Sha256::digest(canonical).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// How much text there is, in bytes.
+    /// How much text was sent, in bytes.
     pub(crate) fn size_bytes(&self) -> usize {
         let fields = self.fields.as_ref().map_or(0, |fields| fields.to_string().len());
         self.content.as_ref().map_or(0, String::len) + fields
@@ -137,13 +150,30 @@ impl DocumentInput {
         if id.trim().is_empty() || id.len() > MAX_ID_BYTES || id.chars().any(char::is_control) {
             return Err(Problem::field("/entity_id", "it is 1 to 256 bytes without control characters, and not blank"));
         }
-        match (&self.content, &self.fields) {
-            (Some(_), None) | (None, Some(_)) => Ok(()),
-            (None, None) => {
-                Err(Problem::field("/content", "give the text as `content`, or `fields` for a type that has them"))
+        match (&self.content, &self.fields, &self.object) {
+            (Some(_), None, None) | (None, Some(_), None) => Ok(()),
+            (None, None, Some(_)) if self.format.is_some() => {
+                Err(Problem::field("/format", "it is of `content`; what an object holds is said by its extension"))
             }
-            (Some(_), Some(_)) => Err(Problem::field("/fields", "give either `content` or `fields`, not both")),
+            (None, None, Some(object)) => object::parts(object).map(drop),
+            (None, None, None) => Err(Problem::field(
+                "/content",
+                "give the text as `content`, or `fields` for a type that has them, or a file's key as `object`",
+            )),
+            (Some(_), Some(_), _) => Err(Problem::field("/fields", "give either `content` or `fields`, not both")),
+            (_, _, Some(_)) => Err(Problem::field("/object", "give either `object` or the document itself, not both")),
         }
+    }
+
+    /// The document whose file this is, with what the file holds in its place.
+    ///
+    /// # Errors
+    /// `unsupported-media-type` and `invalid-request`, as for files that are sent.
+    pub(crate) fn with_file(self, object: &str, bytes: &[u8]) -> Result<Self> {
+        let name = object.rsplit('/').next().unwrap_or(object);
+        let file = File { name, media_type: None, bytes };
+        let read = Self::from_file(file, "/object", Some(self.entity_type), Some(self.entity_id))?;
+        Ok(Self { metadata: self.metadata, ..read })
     }
 
     /// The document's text, title and metadata.
@@ -161,9 +191,14 @@ impl DocumentInput {
     }
 
     /// A document from an uploaded file: its type the given one or by the file's format, its id the given one
-    /// or the file's name.
-    pub(crate) fn from_file(file: File<'_>, entity_type: Option<String>, entity_id: Option<String>) -> Result<Self> {
-        let source = extract::read_file(file.name, file.media_type, file.bytes, "file")?;
+    /// or the file's name. `pointer` is where the file is in the request.
+    pub(crate) fn from_file(
+        file: File<'_>,
+        pointer: &str,
+        entity_type: Option<String>,
+        entity_id: Option<String>,
+    ) -> Result<Self> {
+        let source = extract::read_file(file.name, file.media_type, file.bytes, pointer)?;
         let (by_format, content, format, fields) = match source {
             Source::Formatted(format, text) => {
                 let format = ContentFormat::from(format);
@@ -184,7 +219,7 @@ impl DocumentInput {
             None => by_format.to_owned(),
         };
         let entity_id = entity_id.unwrap_or_else(|| file.name.to_owned());
-        Ok(Self { entity_type, entity_id, content, format, fields, metadata: Metadata::new() })
+        Ok(Self { entity_type, entity_id, content, format, fields, object: None, metadata: Metadata::new() })
     }
 }
 

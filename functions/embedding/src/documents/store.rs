@@ -14,7 +14,8 @@ fn partition(table: &IndexTable) -> Partition {
     Partition::of(&table.tenant, &["documents", table.collection.as_str()])
 }
 
-fn key(table: &IndexTable, document: &DocumentKey) -> Key {
+/// The key of a document's record.
+pub(crate) fn key(table: &IndexTable, document: &DocumentKey) -> Key {
     Key::new(partition(table), format!("{}{SEPARATOR}{}", document.entity_id, document.entity_type))
 }
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::store::{Waiting, queue, queue_key};
 use super::{Jobs, RunJob};
-use crate::documents::{DocumentOutcome, DocumentStatus, Target};
+use crate::documents::{DocumentInput, DocumentOutcome, DocumentStatus, Target};
 
 /// How long a runner that gives no sign keeps its job.
 const LEASE: Duration = Duration::from_secs(60);
@@ -71,10 +71,31 @@ impl Jobs {
 
     async fn step(&self, job: &JobId, lease: &Lease, target: &Target, waiting: Vec<Waiting>) -> Result<()> {
         let tenant = &target.table.tenant;
-        let mut inputs = Vec::with_capacity(waiting.len());
-        for document in &waiting {
-            inputs.push(self.content(tenant, job, &document.sort).await?);
+        let (mut documents, mut inputs) = (Vec::new(), Vec::new());
+        for document in waiting {
+            let input = self.content(tenant, job, &document.sort).await?;
+            // A file may be as long as all documents of a request: it makes a step of its own.
+            let ends_step = input.object.is_some();
+            documents.push(document);
+            inputs.push(input);
+            if ends_step {
+                self.index(job, lease, target, std::mem::take(&mut documents), std::mem::take(&mut inputs)).await?;
+            }
         }
+        if documents.is_empty() {
+            return Ok(());
+        }
+        self.index(job, lease, target, documents, inputs).await
+    }
+
+    async fn index(
+        &self,
+        job: &JobId,
+        lease: &Lease,
+        target: &Target,
+        waiting: Vec<Waiting>,
+        inputs: Vec<DocumentInput>,
+    ) -> Result<()> {
         let outcomes = self.documents.index(target, inputs).await?;
         let settled = waiting.into_iter().zip(outcomes).map(|(document, outcome)| {
             let outcome = outcome.unwrap_or_else(|problem| DocumentOutcome {
@@ -84,7 +105,7 @@ impl Jobs {
             });
             (document.sort, outcome)
         });
-        self.settle(tenant, job, settled.collect(), lease.mine()).await
+        self.settle(&target.table.tenant, job, settled.collect(), lease.mine()).await
     }
 
     async fn renewing(&self, job: &JobId, lease: &Lease, work: impl Future<Output = Result<()>>) -> Result<()> {

@@ -47,7 +47,7 @@ pub(crate) struct AnswerBody {
     /// How many passages to make the answer of.
     #[schema(minimum = 1, maximum = 20, default = 6)]
     k: Option<usize>,
-    /// Only documents whose metadata passes.
+    /// Only documents that pass: by their metadata, or by name.
     filter: Option<Filter>,
     /// Whether a cross-encoder orders the best candidates anew.
     #[serde(default)]
@@ -147,6 +147,7 @@ fn request(state: &EmbeddingState, caller: &Caller<KnowledgeRead>, body: AnswerB
         collections: body.collections,
         k: results(body.k, DEFAULT_PASSAGES, MAX_PASSAGES)?,
         filter: body.filter,
+        documents: Vec::new(),
         rerank: body.rerank,
         rewrite: if body.rewrite { RewriteMode::Model } else { RewriteMode::Off },
         instructions: String::new(),
@@ -195,7 +196,7 @@ async fn meter(
     language: Language,
 ) -> Result<()> {
     for call in calls {
-        state.meter.record(&caller.tenant, &metered(state, caller, call, Some(language))).await?;
+        state.meter.record(&caller.tenant, &metered(state, caller, call, language)).await?;
     }
     Ok(())
 }

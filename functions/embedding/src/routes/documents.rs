@@ -50,7 +50,8 @@ pub(crate) struct DocumentDeleted {
 /// One document, or `{documents: [...]}` with up to 100. Up to 10 documents and 32 KiB are done at once (200);
 /// more are taken, and a job goes on with them (202). A document takes the place of what is there under its
 /// type and id. In a list, one that fails does not harm the others. A file is sent as `multipart/form-data`
-/// with the field `file`, and `entity_type` and `entity_id` before it if they are not to be made of its name.
+/// with the field `file`, and `entity_type` and `entity_id` before it if they are not to be made of its name. A file
+/// that lies in the tenant's folder of files already is named by `object`.
 #[utoipa::path(post, path = "/v1/collections/{collection}/documents", tag = "documents",
     security(("bearer" = ["knowledge.write"])),
     request_body(content(
@@ -82,7 +83,7 @@ async fn one(
     input: DocumentInput,
 ) -> ApiResult<(StatusCode, Json<DocumentsResponse>)> {
     input.check()?;
-    if input.size_bytes() > AT_ONCE_BYTES {
+    if !state.documents.fit(&target.table.tenant, std::iter::once(&input), AT_ONCE_BYTES).await? {
         return queue(state, target, vec![Ok(input)]).await;
     }
     let outcomes = state.documents.index(target, vec![input]).await?;
@@ -97,8 +98,8 @@ async fn many(
 ) -> ApiResult<(StatusCode, Json<DocumentsResponse>)> {
     let inputs: Vec<Result<DocumentInput>> =
         inputs.into_iter().map(|input| input.and_then(|input| input.check().map(|()| input))).collect();
-    let bytes: usize = inputs.iter().flatten().map(DocumentInput::size_bytes).sum();
-    if inputs.len() > AT_ONCE_DOCUMENTS || bytes > AT_ONCE_BYTES {
+    let few = inputs.len() <= AT_ONCE_DOCUMENTS;
+    if !few || !state.documents.fit(&target.table.tenant, inputs.iter().flatten(), AT_ONCE_BYTES).await? {
         return queue(state, target, inputs).await;
     }
     let mut outcomes = Vec::with_capacity(inputs.len());
@@ -181,7 +182,7 @@ async fn read_files(mut form: Multipart) -> Result<NewDocuments> {
             "file" => {
                 let file_name = file_name.ok_or_else(|| Problem::field("file", "it has no file name"))?;
                 let file = File { name: &file_name, media_type: media_type.as_deref(), bytes: &bytes };
-                files.push(DocumentInput::from_file(file, entity_type.clone(), entity_id.take()));
+                files.push(DocumentInput::from_file(file, "file", entity_type.clone(), entity_id.take()));
             }
             _ => return Err(Problem::field(name, "the fields of the form are `entity_type`, `entity_id` and `file`")),
         }

@@ -30,7 +30,7 @@ pub(crate) struct SearchBody {
     /// Which lists to use: `hybrid`, `vector` or `keyword`.
     #[serde(default)]
     mode: SearchMode,
-    /// Only documents whose metadata passes.
+    /// Only documents that pass: by their metadata, or by name.
     filter: Option<Filter>,
     /// Whether a cross-encoder orders the best candidates anew. It costs about 0.4 s of one core for 20 of them.
     #[serde(default)]
@@ -65,6 +65,7 @@ pub(crate) async fn search(
         k: results(body.k, DEFAULT_RESULTS, MAX_RESULTS)?,
         mode: body.mode,
         filter: body.filter,
+        documents: Vec::new(),
         rerank: body.rerank,
     };
     Ok(Json(SearchResults { results: state.search.search(&caller, request).await? }))

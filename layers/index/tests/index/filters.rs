@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::fixture::{DIMENSIONS, Fixture, direction, document_with, ids};
+use crate::fixture::{DIMENSIONS, Fixture, direction, document_with, ids, key};
 
 fn text(value: &str) -> Scalar {
     Scalar::Text(value.to_owned())
@@ -44,7 +44,7 @@ fn random_metadata(random: &mut StdRng) -> Metadata {
 
 fn random_filter(random: &mut StdRng, depth: usize) -> Filter {
     let field = *FIELDS.choose(random).unwrap();
-    match random.random_range(0..if depth == 0 { 4 } else { 7 }) {
+    match random.random_range(0..if depth == 0 { 5 } else { 8 }) {
         0 => equals(field, value(field, random)),
         1 => {
             let values = (0..random.random_range(1..4)).map(|_| value(field, random)).collect();
@@ -58,8 +58,12 @@ fn random_filter(random: &mut StdRng, depth: usize) -> Filter {
             Filter::Range(FieldRange { field: field.to_owned(), gt, gte, lt, lte })
         }
         2 | 3 => Filter::Exists(FieldName { field: field.to_owned() }),
-        4 => Filter::And((0..random.random_range(1..4)).map(|_| random_filter(random, depth - 1)).collect()),
-        5 => Filter::Or((0..random.random_range(1..4)).map(|_| random_filter(random, depth - 1)).collect()),
+        4 => {
+            let ids = (0..random.random_range(1..30)).map(|_| format!("d{}", random.random_range(0..100)));
+            Filter::Documents(ids.map(|id| key(&id)).collect())
+        }
+        5 => Filter::And((0..random.random_range(1..4)).map(|_| random_filter(random, depth - 1)).collect()),
+        6 => Filter::Or((0..random.random_range(1..4)).map(|_| random_filter(random, depth - 1)).collect()),
         _ => not(random_filter(random, depth - 1)),
     }
 }
@@ -78,8 +82,8 @@ async fn any_filter_finds_exactly_what_the_evaluator_passes() {
     let query = direction(&mut random, DIMENSIONS);
     for _ in 0..150 {
         let filter = random_filter(&mut random, 3);
-        let expected: BTreeSet<&str> =
-            rows.iter().filter(|(_, metadata)| filter.matches(metadata)).map(|(id, _)| id.as_str()).collect();
+        let passes = |(id, metadata): &&(String, Metadata)| filter.matches(&key(id), metadata);
+        let expected: BTreeSet<&str> = rows.iter().filter(passes).map(|(id, _)| id.as_str()).collect();
         let nearest = fixture.index.nearest(&fixture.table, &query, 100, Some(&filter)).await.unwrap();
         assert_eq!(found(&nearest), expected, "by vector, of {filter:?}");
         let keyword = fixture.index.keyword(&fixture.table, "words", 100, Some(&filter)).await.unwrap();

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mandi_core::metering::{CallStatus, Task};
+use mandi_core::ids::CallId;
+use mandi_core::metering::{CallStatus, MeteredCall, Task};
 use mandi_core::ports::{ChatMessage, ModelRef, TokenUsage};
 use mandi_core::{Clock, Timestamp};
 
@@ -23,6 +24,27 @@ pub struct ModelCall {
     pub first_token_ms: Option<u64>,
     /// How it ended.
     pub status: CallStatus,
+}
+
+impl ModelCall {
+    /// The call as it is metered for a user: outside a conversation, and in no language. It ended at `at`.
+    #[must_use]
+    pub fn metered(&self, user: &str, at: Timestamp) -> MeteredCall {
+        MeteredCall {
+            id: CallId::generate(),
+            at,
+            model: self.model.clone(),
+            task: self.task,
+            usage: self.usage,
+            latency_ms: self.latency_ms,
+            first_token_ms: self.first_token_ms,
+            status: self.status,
+            cache_hit: false,
+            user: user.to_owned(),
+            assistant: None,
+            language: None,
+        }
+    }
 }
 
 /// The calls of one question, shared with whoever meters them.

@@ -7,7 +7,7 @@ use async_stream::stream;
 use futures::StreamExt;
 use mandi_core::metering::Task;
 use mandi_core::ports::{ChatMessage, Delta, FinishReason, Generation, LanguageModel, Reranker, TokenUsage};
-use mandi_core::{Clock, Language, Problem, Result, Timestamp};
+use mandi_core::{Clock, Language, Principal, Problem, Result, Timestamp};
 
 use super::calls::OpenCall;
 use super::events::{AnswerDone, AnswerEvent, AnswerRequest, AnswerStream, DegradedReason, Finish, RewriteMode};
@@ -16,7 +16,7 @@ use super::shown::Shown;
 use crate::characters::is_mostly_not_latin;
 use crate::citations::VerifiedCitation;
 use crate::extractive::{self, Pick, Reading};
-use crate::passage::{Passage, SearchMode, SearchRequest};
+use crate::passage::{DocumentReference, Passage, SearchMode, SearchRequest};
 use crate::ports::Search;
 use crate::{prompts, rewrite};
 
@@ -76,6 +76,14 @@ impl AnswerEngine {
         settings: AnswerSettings,
     ) -> Self {
         Self { search, reranker, clock, settings }
+    }
+
+    /// The places (from 0) of those documents that the tenant does not have.
+    ///
+    /// # Errors
+    /// The search cannot be reached.
+    pub async fn missing(&self, caller: &Principal, documents: &[DocumentReference]) -> Result<Vec<usize>> {
+        self.search.missing(caller, documents).await
     }
 
     /// The events of the answer. Nothing happens before the first of them is waited for.
@@ -211,6 +219,7 @@ impl AnswerEngine {
             k: request.k,
             mode: SearchMode::Hybrid,
             filter: request.filter.clone(),
+            documents: request.documents.clone(),
             rerank: request.rerank,
         };
         self.search.search(&request.caller, search).await

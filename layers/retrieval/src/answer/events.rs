@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::calls::{CallLog, ModelCall};
 use crate::confidence::ConfidenceParts;
 use crate::filter::Filter;
-use crate::passage::{CollectionName, DocumentKey, Passage};
+use crate::passage::{CollectionName, DocumentKey, DocumentReference, Passage};
 use crate::rewrite::Turn;
 
 /// How follow-up questions are made to stand alone.
@@ -40,8 +40,10 @@ pub struct AnswerRequest {
     pub collections: Vec<CollectionName>,
     /// How many passages to look at, 1 to 100.
     pub k: usize,
-    /// Only chunks whose document's metadata passes.
+    /// Only chunks whose document passes.
     pub filter: Option<Filter>,
+    /// Only these documents, and their collections whatever `collections` says; none for all.
+    pub documents: Vec<DocumentReference>,
     /// Whether the search orders its candidates with the cross-encoder.
     pub rerank: bool,
     /// How a follow-up is made to stand alone.

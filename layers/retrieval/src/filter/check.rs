@@ -64,7 +64,7 @@ impl Filter {
         match self {
             Self::And(filters) | Self::Or(filters) => within(filters),
             Self::Not(filter) => within(std::slice::from_ref(&**filter)),
-            Self::Equals(_) | Self::In(_) | Self::Range(_) | Self::Exists(_) => (depth, 1),
+            Self::Equals(_) | Self::In(_) | Self::Range(_) | Self::Exists(_) | Self::Documents(_) => (depth, 1),
         }
     }
 
@@ -83,6 +83,12 @@ impl Filter {
                 check_range(condition, &format!("{pointer}/range"), problems);
             }
             Self::Exists(condition) => check_name(&condition.field, &format!("{pointer}/exists"), problems),
+            Self::Documents(documents) => {
+                if documents.is_empty() || documents.len() > MAX_VALUES {
+                    let detail = format!("{} documents; give 1 to {MAX_VALUES}", documents.len());
+                    problems.add(format!("{pointer}/documents"), detail);
+                }
+            }
             Self::And(filters) => check_all(filters, &format!("{pointer}/and"), problems),
             Self::Or(filters) => check_all(filters, &format!("{pointer}/or"), problems),
             Self::Not(filter) => filter.check(&format!("{pointer}/not"), problems),

@@ -7,19 +7,21 @@
 use std::cmp::Ordering;
 
 use super::{FieldRange, Filter, Metadata, Scalar};
+use crate::passage::DocumentKey;
 
 impl Filter {
-    /// Whether a document's metadata passes.
+    /// Whether a document with this metadata passes.
     #[must_use]
-    pub fn matches(&self, metadata: &Metadata) -> bool {
+    pub fn matches(&self, document: &DocumentKey, metadata: &Metadata) -> bool {
         match self {
             Self::Equals(condition) => metadata.get(&condition.field) == Some(&condition.value),
             Self::In(condition) => metadata.get(&condition.field).is_some_and(|value| condition.values.contains(value)),
             Self::Range(condition) => metadata.get(&condition.field).is_some_and(|value| condition.holds(value)),
             Self::Exists(condition) => metadata.contains_key(&condition.field),
-            Self::And(filters) => filters.iter().all(|filter| filter.matches(metadata)),
-            Self::Or(filters) => filters.iter().any(|filter| filter.matches(metadata)),
-            Self::Not(filter) => !filter.matches(metadata),
+            Self::Documents(documents) => documents.contains(document),
+            Self::And(filters) => filters.iter().all(|filter| filter.matches(document, metadata)),
+            Self::Or(filters) => filters.iter().any(|filter| filter.matches(document, metadata)),
+            Self::Not(filter) => !filter.matches(document, metadata),
         }
     }
 }

@@ -14,7 +14,8 @@ fn metadata() -> Metadata {
 }
 
 fn passes(filter: &serde_json::Value) -> bool {
-    Filter::parse(filter, "/filter").unwrap().matches(&metadata())
+    let document = DocumentKey { entity_type: "invoice".to_owned(), entity_id: "INV-1".to_owned() };
+    Filter::parse(filter, "/filter").unwrap().matches(&document, &metadata())
 }
 
 fn pointers(filter: &serde_json::Value) -> Vec<String> {
@@ -34,6 +35,15 @@ fn each_condition_means_what_it_says() {
     assert!(passes(&json!({"exists": {"field": "date"}})));
     assert!(passes(&json!({"and": [{"exists": {"field": "date"}}, {"not": {"exists": {"field": "grade"}}}]})));
     assert!(passes(&json!({"or": [{"exists": {"field": "grade"}}, {"exists": {"field": "date"}}]})));
+}
+
+#[test]
+fn documents_are_named_by_type_and_id() {
+    let document = |kind: &str, id: &str| json!({"entity_type": kind, "entity_id": id});
+    assert!(passes(&json!({"documents": [document("invoice", "INV-2"), document("invoice", "INV-1")]})));
+    assert!(!passes(&json!({"documents": [document("contract", "INV-1")]})));
+    assert!(passes(&json!({"not": {"documents": [document("contract", "INV-1")]}})));
+    assert_eq!(pointers(&json!({"documents": []})), ["/filter/documents"]);
 }
 
 #[test]

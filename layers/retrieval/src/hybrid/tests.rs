@@ -46,6 +46,10 @@ impl Collections for TwoCollections {
         Ok(vec![name("contracts"), name("rules")])
     }
 
+    async fn has(&self, _: &Principal, document: &DocumentReference) -> Result<bool> {
+        Ok(document.entity_id == "pay")
+    }
+
     async fn embedder(&self, caller: &Principal, collection: &CollectionName) -> Result<Arc<dyn Embedder>> {
         if caller.tenant.as_str() != "demo" || !["contracts", "rules"].contains(&collection.as_str()) {
             return Err(Problem::not_found("collection"));
@@ -93,6 +97,7 @@ fn request(query: &str, mode: SearchMode) -> SearchRequest {
         k: 5,
         mode,
         filter: None,
+        documents: Vec::new(),
         rerank: false,
     }
 }
@@ -208,4 +213,31 @@ async fn no_collection_named_stands_for_all() {
     let found = search().search(&caller().await, all).await.unwrap();
     let collections: HashSet<&str> = found.iter().map(|passage| passage.collection.as_str()).collect();
     assert_eq!(collections, HashSet::from(["contracts", "rules"]));
+}
+
+fn reference(collection: &str, id: &str) -> DocumentReference {
+    DocumentReference { collection: name(collection), entity_type: "text".to_owned(), entity_id: id.to_owned() }
+}
+
+#[tokio::test]
+async fn given_documents_then_nothing_else_is_found_not_even_under_the_same_name_in_another_collection() {
+    let documents = vec![reference("contracts", "money"), reference("rules", "hindi"), reference("rules", "ship")];
+    let asked = SearchRequest { documents, ..request("pay money at the port", SearchMode::Hybrid) };
+    let ids: Vec<String> = found(asked).await.into_iter().map(|passage| passage.document.entity_id).collect();
+    assert!(ids.contains(&"money".to_owned()), "{ids:?}");
+    assert!(ids.iter().all(|id| ["money", "hindi"].contains(&id.as_str())), "{ids:?}");
+}
+
+#[tokio::test]
+async fn documents_that_are_not_there_are_named_by_their_places() {
+    let documents = [reference("rules", "none"), reference("contracts", "pay"), reference("rules", "x")];
+    assert_eq!(search().missing(&caller().await, &documents).await.unwrap(), [0, 2]);
+}
+
+#[test]
+fn lists_of_different_models_take_turns() {
+    let hit = |id: &str| (name("rules"), Hit { chunk: chunk(id, "x", 2026.0), score: 0.5 });
+    let joined = in_turns(vec![vec![hit("a1"), hit("a2"), hit("a3")], Vec::new(), vec![hit("b1")]]);
+    let ids: Vec<&str> = joined.iter().map(|(_, hit)| hit.chunk.document.entity_id.as_str()).collect();
+    assert_eq!(ids, ["a1", "b1", "a2", "a3"]);
 }

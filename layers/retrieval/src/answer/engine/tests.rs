@@ -4,7 +4,6 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use mandi_core::identity::Principal;
 use mandi_core::metering::CallStatus;
 use mandi_core::ports::{ModelError, Role, TimeoutPhase};
 use mandi_core::{Language, ProblemKind, SystemClock};
@@ -36,6 +35,10 @@ impl Search for FixedSearch {
         self.asked.lock().unwrap().push(request.query);
         Ok(self.passages.clone())
     }
+
+    async fn missing(&self, _caller: &Principal, _documents: &[DocumentReference]) -> Result<Vec<usize>> {
+        Ok(Vec::new())
+    }
 }
 
 fn text(text: &str) -> Result<Delta, ModelError> {
@@ -62,6 +65,7 @@ async fn asking(question: &str, model: Option<Arc<ScriptedModel>>) -> AnswerRequ
         collections: vec![CollectionName::parse("contracts").unwrap()],
         k: 5,
         filter: None,
+        documents: Vec::new(),
         rerank: false,
         rewrite: RewriteMode::Keywords,
         language: Language::En,
