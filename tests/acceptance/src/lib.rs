@@ -30,13 +30,23 @@ fn binaries() -> PathBuf {
 /// It has not been built.
 #[must_use]
 pub fn mandi() -> PathBuf {
-    let path = binaries().join("mandi");
+    binary("mandi")
+}
+
+/// A binary of the workspace.
+///
+/// # Panics
+/// It has not been built.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    let path = binaries().join(name);
     assert!(path.exists(), "{} is not there: run `cargo build --workspace` first", path.display());
     path
 }
 
 /// The folder of the models.
-fn models() -> PathBuf {
+#[must_use]
+pub fn models() -> PathBuf {
     std::env::var_os("MANDI_MODELS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.mandi/models"), PathBuf::from)
 }
@@ -47,13 +57,14 @@ pub struct Setup {
     data: PathBuf,
     settings: Vec<(String, String)>,
     arguments: Vec<String>,
+    disk_mb: Option<usize>,
 }
 
 impl Setup {
     /// On a data folder, without a language model: answers are made of quotes.
     #[must_use]
     pub fn on(data: &Path) -> Self {
-        let setup = Self { data: data.to_owned(), settings: Vec::new(), arguments: Vec::new() };
+        let setup = Self { data: data.to_owned(), settings: Vec::new(), arguments: Vec::new(), disk_mb: None };
         setup.with("MANDI_PROVIDER", "none").with("MANDI_MODELS", &models().to_string_lossy())
     }
 
@@ -68,6 +79,13 @@ impl Setup {
     #[must_use]
     pub fn with_model_at(self, base_url: &str) -> Self {
         self.with("MANDI_PROVIDER", "openai").with("MANDI_OPENAI_BASE_URL", base_url).with("MANDI_OPENAI_MODEL", "stub")
+    }
+
+    /// With its data on a file system of this size, which ends with the process. It needs user namespaces.
+    #[must_use]
+    pub fn on_a_disk_of(mut self, megabytes: usize) -> Self {
+        self.disk_mb = Some(megabytes);
+        self
     }
 
     /// With the demo tenant.
@@ -102,13 +120,29 @@ impl Setup {
         assert!(listening.await.is_ok(), "the server does not listen: {}", std::fs::read_to_string(&log).unwrap());
         // Nobody reads on, but the pipe stays open.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Server { child, base, data: self.data, log }
+        let data = match self.disk_mb {
+            None => self.data,
+            // The file system is there for the server alone: others reach it through the server's own view.
+            Some(_) => {
+                let view = PathBuf::from(format!("/proc/{}/root", child.id().unwrap()));
+                view.join(self.data.strip_prefix("/").unwrap())
+            }
+        };
+        Server { child, base, data, log }
     }
 
     /// The command that starts it.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = Command::new(mandi());
+        let mut command = match self.disk_mb {
+            None => Command::new(mandi()),
+            Some(megabytes) => {
+                let mount = format!(r#"mount -t tmpfs -o size={megabytes}m tmpfs "$1" && shift && exec "$@""#);
+                let mut command = Command::new("unshare");
+                command.args(["-rm", "sh", "-c", &mount, "sh"]).arg(&self.data).arg(mandi());
+                command
+            }
+        };
         command.args(["up", "--port", "0", "--data"]).arg(&self.data).args(&self.arguments);
         command.envs(self.settings.iter().map(|(name, value)| (name, value))).kill_on_drop(true);
         command
@@ -129,6 +163,12 @@ impl Server {
     #[must_use]
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Its data folder.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// What it has logged so far.
@@ -166,7 +206,7 @@ impl Server {
     /// A client with a token.
     #[must_use]
     pub fn client_with(&self, token: String) -> Client {
-        Client { http: reqwest::Client::new(), base: self.base.clone(), token }
+        Client::at(&self.base, token)
     }
 
     /// Kills the process as `kill -9` does.
@@ -201,6 +241,12 @@ pub struct Client {
 }
 
 impl Client {
+    /// A client of an address.
+    #[must_use]
+    pub fn at(base: &str, token: String) -> Self {
+        Self { http: reqwest::Client::new(), base: base.to_owned(), token }
+    }
+
     /// A request.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)
