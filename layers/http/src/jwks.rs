@@ -10,12 +10,32 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use mandi_core::identity::{Authenticator, KeySource, LocalSecret, Trust};
 use mandi_core::settings::{self, Settings};
 use mandi_core::{Problem, ProblemKind, Result};
-use tokio::sync::RwLock;
+use tokio::sync::{Mutex, RwLock};
 
-/// How long fetched keys are trusted without asking again.
-const FRESH_FOR: Duration = Duration::from_secs(3600);
-/// How soon an unknown key id may cause another fetch, so that made-up ids do not load the issuer.
-const FETCH_AT_MOST_EVERY: Duration = Duration::from_secs(30);
+/// How an issuer's keys are cached.
+#[derive(Clone, Copy, Debug)]
+pub struct JwksPolicy {
+    /// How long fetched keys are trusted without asking again: a key that the issuer took back is refused after
+    /// this.
+    pub fresh_for: Duration,
+    /// How long they are trusted when the issuer cannot be read.
+    pub stale_for: Duration,
+    /// How soon an unknown key id may cause another fetch, so that made-up ids do not load the issuer.
+    pub fetch_at_most_every: Duration,
+    /// How soon the issuer is asked again when it could not be read.
+    pub retry_after: Duration,
+}
+
+impl Default for JwksPolicy {
+    fn default() -> Self {
+        Self {
+            fresh_for: Duration::from_secs(3600),
+            stale_for: Duration::from_secs(24 * 3600),
+            fetch_at_most_every: Duration::from_secs(30),
+            retry_after: Duration::from_secs(2),
+        }
+    }
+}
 
 /// The authenticator of a function in AWS: the issuer's keys at `MANDI_JWKS_URL`, or, where there is none, the
 /// secret in `MANDI_JWT_SECRET`.
@@ -24,7 +44,7 @@ const FETCH_AT_MOST_EVERY: Duration = Duration::from_secs(30);
 /// Neither is set, or the secret is too short.
 pub fn authenticator(settings: &Settings) -> Result<Authenticator> {
     let trust = match (settings.optional(settings::JWKS_URL), settings.optional(settings::JWT_SECRET)) {
-        (Some(url), _) => Trust::Issuer(Arc::new(JwksKeys::new(url)?)),
+        (Some(url), _) => Trust::Issuer(Arc::new(JwksKeys::new(url, JwksPolicy::default())?)),
         (None, Some(secret)) => {
             let too_short = || Problem::field(settings::JWT_SECRET.name, "it is shorter than 32 bytes");
             Trust::Secret(LocalSecret::new(secret.as_bytes().to_vec()).ok_or_else(too_short)?)
@@ -43,14 +63,21 @@ pub fn authenticator(settings: &Settings) -> Result<Authenticator> {
 pub struct JwksKeys {
     url: String,
     client: reqwest::Client,
+    policy: JwksPolicy,
+    /// Held while the issuer is asked; those whose key is known do not wait for it.
+    asking: Mutex<()>,
     fetched: RwLock<Fetched>,
 }
 
 #[derive(Debug, Default)]
 struct Fetched {
     keys: HashMap<String, (Algorithm, Jwk)>,
-    tried_at: Option<Instant>,
     succeeded_at: Option<Instant>,
+    failed_at: Option<Instant>,
+}
+
+fn within(at: Option<Instant>, duration: Duration) -> bool {
+    at.is_some_and(|at| at.elapsed() < duration)
 }
 
 impl JwksKeys {
@@ -58,9 +85,9 @@ impl JwksKeys {
     ///
     /// # Errors
     /// The HTTP client cannot be made.
-    pub fn new(url: impl Into<String>) -> Result<Self> {
+    pub fn new(url: impl Into<String>, policy: JwksPolicy) -> Result<Self> {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().map_err(Problem::internal)?;
-        Ok(Self { url: url.into(), client, fetched: RwLock::default() })
+        Ok(Self { url: url.into(), client, policy, asking: Mutex::default(), fetched: RwLock::default() })
     }
 
     async fn fetch(&self) -> Result<HashMap<String, (Algorithm, Jwk)>, reqwest::Error> {
@@ -72,47 +99,51 @@ impl JwksKeys {
             .collect())
     }
 
-    async fn refresh(&self) -> Result<()> {
-        let mut fetched = self.fetched.write().await;
-        if fetched.tried_at.is_some_and(|at| at.elapsed() < FETCH_AT_MOST_EVERY) {
-            return Ok(());
+    /// Asks the issuer, unless it was asked a moment ago. Callers that come meanwhile wait for the same answer.
+    async fn refresh(&self) {
+        let _asking = self.asking.lock().await;
+        if self.was_asked().await {
+            return;
         }
-        fetched.tried_at = Some(Instant::now());
-        match self.fetch().await {
-            Ok(keys) => {
-                fetched.keys = keys;
-                fetched.succeeded_at = Some(Instant::now());
-                Ok(())
-            }
-            Err(error) if fetched.succeeded_at.is_some() => {
-                tracing::warn!(%error, "the issuer's keys could not be read; the cached ones are used");
-                Ok(())
-            }
+        let answer = self.fetch().await;
+        let mut fetched = self.fetched.write().await;
+        match answer {
+            Ok(keys) => *fetched = Fetched { keys, succeeded_at: Some(Instant::now()), failed_at: None },
             Err(error) => {
-                fetched.tried_at = None;
-                let detail = "the token issuer's keys cannot be read now; try again";
-                Err(Problem::new(ProblemKind::Unavailable, detail).caused_by(error).retry_after(2))
+                tracing::warn!(%error, "the issuer's keys could not be read");
+                fetched.failed_at = Some(Instant::now());
             }
         }
     }
 
-    async fn cached(&self, kid: &str) -> Option<(Algorithm, Jwk, bool)> {
+    /// Whether the issuer was asked so lately that it is not asked again.
+    async fn was_asked(&self) -> bool {
         let fetched = self.fetched.read().await;
-        let fresh = fetched.succeeded_at.is_some_and(|at| at.elapsed() < FRESH_FOR);
-        fetched.keys.get(kid).map(|(algorithm, key)| (*algorithm, key.clone(), fresh))
+        within(fetched.succeeded_at, self.policy.fetch_at_most_every)
+            || within(fetched.failed_at, self.policy.retry_after)
+    }
+
+    /// A key, if it was fetched within a time.
+    async fn cached(&self, kid: &str, age: Duration) -> Option<(Algorithm, Jwk)> {
+        let fetched = self.fetched.read().await;
+        if within(fetched.succeeded_at, age) { fetched.keys.get(kid).cloned() } else { None }
     }
 }
 
 #[async_trait]
 impl KeySource for JwksKeys {
     async fn key(&self, kid: &str) -> Result<Option<(Algorithm, DecodingKey)>> {
-        let known = self.cached(kid).await;
-        if !matches!(known, Some((_, _, true))) {
-            self.refresh().await?;
+        let mut found = self.cached(kid, self.policy.fresh_for).await;
+        if found.is_none() {
+            self.refresh().await;
+            found = self.cached(kid, self.policy.stale_for).await;
         }
-        let Some((algorithm, key, _)) = self.cached(kid).await else { return Ok(None) };
-        let decoding = DecodingKey::from_jwk(&key).map_err(Problem::internal)?;
-        Ok(Some((algorithm, decoding)))
+        if found.is_none() && !within(self.fetched.read().await.succeeded_at, self.policy.stale_for) {
+            let detail = "the token issuer's keys cannot be read now; try again";
+            return Err(Problem::new(ProblemKind::Unavailable, detail).retry_after(2));
+        }
+        let decoded = found.map(|(algorithm, key)| Ok((algorithm, DecodingKey::from_jwk(&key)?)));
+        decoded.transpose().map_err(|error: jsonwebtoken::errors::Error| Problem::internal(error))
     }
 }
 
