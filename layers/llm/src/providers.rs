@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use mandi_core::ports::{Embedder, LanguageModel, ModelRef};
 use mandi_core::settings::{self, Settings};
-use mandi_core::{Problem, ProblemKind, Result, TenantId};
+use mandi_core::{Problem, Result, TenantId};
 use tracing::{info, warn};
 
 use self::choice::Choice;
@@ -261,7 +261,7 @@ impl<'a> Builder<'a> {
         }
         let path = Path::new(self.settings.required(settings::MODELS_DIR)?).join(LOCAL_MODEL_FILE);
         let model = LazyGgufModel::open(path, LOCAL_MODEL_NAME, self.timeouts)
-            .map_err(|error| Problem::new(ProblemKind::Unavailable, error.to_string()).caused_by(error))?;
+            .map_err(|error| Problem::new(mandi_core::ProblemKind::Unavailable, error.to_string()).caused_by(error))?;
         Ok(self.local.insert(Arc::new(model)).clone())
     }
 
@@ -311,13 +311,11 @@ impl<'a> Builder<'a> {
     }
 
     #[cfg(not(feature = "bedrock"))]
-    #[expect(clippy::unused_self, clippy::unused_async, reason = "the same call as with the feature")]
     async fn bedrock_embedder(&mut self, _: &Offer, _: Option<&str>, _: &str) -> Result<Arc<dyn Embedder>> {
         Err(not_built("bedrock"))
     }
 
     #[cfg(not(feature = "bedrock"))]
-    #[expect(clippy::unused_self, clippy::unused_async, reason = "the same call as with the feature")]
     async fn bedrock(&mut self, _: &str, _: Option<&str>, _: usize) -> Result<Arc<dyn LanguageModel>> {
         Err(not_built("bedrock"))
     }
