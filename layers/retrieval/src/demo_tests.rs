@@ -103,6 +103,7 @@ async fn answer(question: &Value) -> (AnswerDone, Vec<(String, String)>) {
         collections: names.map(|name| CollectionName::parse(name.as_str().unwrap()).unwrap()).collect(),
         k: 8,
         filter: None,
+        documents: Vec::new(),
         rerank: false,
         rewrite: RewriteMode::Keywords,
         language: Language::En,
