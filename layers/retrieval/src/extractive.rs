@@ -25,12 +25,14 @@ use crate::terms::terms;
 /// The least share of the question's weight that a passage must cover when nothing but words speaks for it.
 pub const MIN_COVERAGE: f32 = 0.5;
 /// The cross-encoder's probability from which on a passage is relevant whatever its words.
-pub const MIN_RERANK: f32 = 0.5;
+pub const MIN_RERANK: f32 = 0.2;
 /// The cosine similarity from which on a passage in Latin script is relevant whatever its words.
-pub const MIN_COSINE: f32 = 0.5;
+pub const MIN_COSINE: f32 = 0.45;
 /// With a cross-encoder's probability below this, words alone must cover [`SURE_COVERAGE`].
 pub const DOUBTFUL_RERANK: f32 = 0.02;
-/// The coverage that overrules a doubting cross-encoder.
+/// The same for a cosine similarity, where there is no cross-encoder to ask.
+pub const DOUBTFUL_COSINE: f32 = 0.25;
+/// The coverage that overrules a model's doubt.
 pub const SURE_COVERAGE: f32 = 0.8;
 
 /// What a term counts that the question carries over from the conversation.
@@ -167,10 +169,11 @@ impl<'a> Reading<'a> {
     /// The places of the passages that are relevant to the question, in order.
     ///
     /// Where the question names a code (`INV-2026-1187`), only passages that hold it are: the total of another
-    /// invoice is no answer. Else a passage is relevant when its words cover at least [`MIN_COVERAGE`] of the question's weight (at least
-    /// [`SURE_COVERAGE`] when a cross-encoder gives it less than [`DOUBTFUL_RERANK`]); or, in Latin script, where
-    /// the models know the language, when the cross-encoder gives it [`MIN_RERANK`], or its cosine is
-    /// [`MIN_COSINE`] and there is no cross-encoder to ask.
+    /// invoice is no answer. Else a passage is relevant when its words cover at least [`MIN_COVERAGE`] of the
+    /// question's weight, or, in Latin script, where the models know the language, when the cross-encoder gives it
+    /// [`MIN_RERANK`]. Below [`DOUBTFUL_RERANK`] words must cover [`SURE_COVERAGE`]. Where there is no cross-encoder
+    /// to ask, [`MIN_COSINE`] and [`DOUBTFUL_COSINE`] stand for the two. docs/retrieval.md has the figures that these
+    /// were chosen by.
     #[must_use]
     pub fn relevant(&self) -> Vec<usize> {
         (0..self.passages.len()).filter(|place| self.is_relevant(*place)).collect()
@@ -189,11 +192,15 @@ impl<'a> Reading<'a> {
         if self.foreign {
             return coverage >= MIN_COVERAGE;
         }
-        match scores.rerank {
-            Some(rerank) if rerank >= MIN_RERANK => true,
-            Some(rerank) if rerank < DOUBTFUL_RERANK => coverage >= SURE_COVERAGE,
-            Some(_) => coverage >= MIN_COVERAGE,
-            None => coverage >= MIN_COVERAGE || scores.vector.is_some_and(|cosine| cosine >= MIN_COSINE),
+        let opinion = match (scores.rerank, scores.vector) {
+            (Some(rerank), _) => Some((rerank, MIN_RERANK, DOUBTFUL_RERANK)),
+            (None, Some(cosine)) => Some((cosine, MIN_COSINE, DOUBTFUL_COSINE)),
+            (None, None) => None,
+        };
+        match opinion {
+            Some((score, sure, _)) if score >= sure => true,
+            Some((score, _, doubtful)) if score < doubtful => coverage >= SURE_COVERAGE,
+            _ => coverage >= MIN_COVERAGE,
         }
     }
 

@@ -28,7 +28,7 @@ pub(crate) fn passage(id: &str, text: &str) -> Passage {
         text: text.to_owned(),
         metadata: Metadata::new(),
         score: 0.9,
-        scores: Scores { vector: Some(0.45), keyword: Some(2.0), fused: Some(0.9), rerank: None },
+        scores: Scores { vector: Some(0.4), keyword: Some(2.0), fused: Some(0.9), rerank: None },
     }
 }
 

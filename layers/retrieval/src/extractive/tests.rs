@@ -112,6 +112,16 @@ fn a_passage_that_the_cross_encoder_doubts_needs_nearly_all_words() {
 }
 
 #[test]
+fn given_no_cross_encoder_when_the_vectors_doubt_a_passage_then_it_needs_nearly_all_words() {
+    let question = "What salary does the managing director have?";
+    let mut found = passage("Terms", "The director of quality manages the samples.");
+    found.scores.vector = Some(DOUBTFUL_COSINE + 0.01);
+    assert_eq!(relevant(question, &found), [0]);
+    found.scores.vector = Some(DOUBTFUL_COSINE - 0.01);
+    assert!(relevant(question, &found).is_empty());
+}
+
+#[test]
 fn scores_of_sentences_by_a_cross_encoder_count_for_half() {
     let corpus = corpus();
     let question = "When must the buyer pay under contract SHK6-170?";
