@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "everything here runs inside tests, where a panic is the report")]
 
 pub mod events;
+pub mod retrieval;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -290,6 +291,22 @@ impl Client {
         self.put(&format!("/v1/collections/{collection}"), &json!({})).await;
         let document = json!({"entity_type": "contract", "entity_id": id, "content": text});
         self.post(&format!("/v1/collections/{collection}/documents"), &document).await.expect(200);
+    }
+
+    /// Sends documents (one, or `{documents: [...]}`), and waits until they can be found.
+    ///
+    /// # Panics
+    /// One of them fails.
+    pub async fn load(&self, collection: &str, documents: &Value) {
+        let mut sent = self.post(&format!("/v1/collections/{collection}/documents"), documents).await;
+        if sent.status == 202 {
+            let job = sent.expect(202)["job_id"].as_str().unwrap().to_owned();
+            sent.text = self.finished(&job).await.to_string();
+            sent.status = 200;
+        }
+        let outcomes = sent.expect(200);
+        let indexed = |outcome: &Value| outcome["status"] == "indexed";
+        assert!(outcomes["documents"].as_array().unwrap().iter().all(indexed), "{outcomes}");
     }
 
     /// Waits for the end of a job, and returns it.
