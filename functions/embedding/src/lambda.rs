@@ -11,11 +11,13 @@ use mandi_core::metering::Meter;
 use mandi_core::ports::{Embedder, Records};
 use mandi_core::settings::{self, Settings};
 use mandi_core::streams::{StreamPolicy, Streams};
-use mandi_core::{Clock, Permission, Principal, Problem, Result, SystemClock};
+use mandi_core::{Clock, Permission, Principal, Problem, Result, SystemClock, TenantId};
 use mandi_http::{Gate, jwks};
-use mandi_index::{IndexOptions, LanceIndex};
+use mandi_index::{Caretaker, IndexOptions, LanceIndex};
 use mandi_inference::{CrossEncoder, LocalEmbedder, LocalReranker, TextEncoder};
 use mandi_llm::providers::Providers;
+use mandi_retrieval::CollectionName;
+use mandi_retrieval::ports::IndexTable;
 use mandi_retrieval::remote::{RemoteAnswer, RemoteMissing, RemoteSearch};
 use serde::{Deserialize, Serialize};
 use tokio_util::task::TaskTracker;
@@ -38,9 +40,11 @@ pub async fn state(settings: &Settings) -> Result<EmbeddingState> {
     let providers = Arc::new(Providers::from_settings(settings).await?);
     let meter = Meter::new(records.clone(), Arc::new(providers.prices().clone()));
     let local: Arc<dyn Embedder> = Arc::new(LocalEmbedder::new(encoder.clone()));
-    // Background work stands still between requests; jobs look after the index at their end.
-    let options = IndexOptions { background_upkeep: false, ..IndexOptions::default() };
     let function = settings.required(settings::FUNCTION_NAME)?.to_owned();
+    let later = Arc::new(ByInvocation { invoker: clients.invoker(), function });
+    // Background work stands still between requests.
+    let caretaker: Arc<dyn Caretaker> = later.clone();
+    let options = IndexOptions { background_upkeep: false, caretaker: Some(caretaker), ..IndexOptions::default() };
     Ok(EmbeddingState::new(EmbeddingParts {
         gate: Gate {
             authenticator: Arc::new(jwks::authenticator(settings)?),
@@ -52,7 +56,7 @@ pub async fn state(settings: &Settings) -> Result<EmbeddingState> {
         embedders: Embedders::new(local, providers.clone(), records.clone(), meter.clone(), clock.clone()),
         reranker: Some(Arc::new(LocalReranker::new(cross_encoder))),
         tokens: encoder,
-        run_job: Arc::new(RunByInvocation { invoker: clients.invoker(), function }),
+        run_job: later,
         streams: Streams::new(records.clone(), clock.clone(), StreamPolicy::from_settings(settings)?),
         keep_alive: Duration::from_millis(settings.parsed(settings::STREAM_KEEP_ALIVE_MS)?),
         tasks: TaskTracker::new(),
@@ -91,6 +95,13 @@ enum Task {
     },
     /// Starts the jobs that nobody works on. Called by a schedule.
     ResumeIngest,
+    /// Looks after the index of a collection that was written to much.
+    LookAfter {
+        /// The tenant.
+        tenant: String,
+        /// The collection.
+        collection: CollectionName,
+    },
 }
 
 /// Performs a task; its answer is JSON.
@@ -118,6 +129,12 @@ async fn perform(state: &EmbeddingState, task: Task) -> Result<String> {
             let resumed = state.jobs().resume_abandoned().await?;
             Ok(format!(r#"{{"resumed":{resumed}}}"#))
         }
+        Task::LookAfter { tenant, collection } => {
+            let tenant = TenantId::from_stored(&tenant).ok_or_else(|| Problem::internal("the tenant is not one"))?;
+            state.index.upkeep(&IndexTable { tenant, collection: collection.clone() }).await?;
+            tracing::info!(collection = collection.as_str(), "looked after an index");
+            Ok("{}".to_owned())
+        }
     }
 }
 
@@ -128,17 +145,31 @@ async fn reader(state: &EmbeddingState, token: &str) -> Result<Principal> {
     Ok(caller)
 }
 
-/// Runs jobs as asynchronous invocations of this same function.
+/// Does work later, as asynchronous invocations of this same function.
 #[derive(Debug)]
-struct RunByInvocation {
+struct ByInvocation {
     invoker: LambdaInvoker,
     function: String,
 }
 
-#[async_trait]
-impl RunJob for RunByInvocation {
-    async fn run_soon(&self, job: &JobId) -> Result<()> {
-        let task = serde_json::to_vec(&Task::RunJob { job_id: job.clone() }).map_err(Problem::internal)?;
+impl ByInvocation {
+    async fn hand_on(&self, task: &Task) -> Result<()> {
+        let task = serde_json::to_vec(task).map_err(Problem::internal)?;
         Ok(self.invoker.invoke_event(&self.function, task.into()).await?)
+    }
+}
+
+#[async_trait]
+impl RunJob for ByInvocation {
+    async fn run_soon(&self, job: &JobId) -> Result<()> {
+        self.hand_on(&Task::RunJob { job_id: job.clone() }).await
+    }
+}
+
+#[async_trait]
+impl Caretaker for ByInvocation {
+    async fn look_after_soon(&self, table: &IndexTable) -> Result<()> {
+        let IndexTable { tenant, collection } = table.clone();
+        self.hand_on(&Task::LookAfter { tenant: tenant.as_str().to_owned(), collection }).await
     }
 }

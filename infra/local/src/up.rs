@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use mandi_core::settings::{self, Settings};
 use mandi_core::{Problem, ProblemKind, Result};
+use mandi_embedding::Jobs;
+use mandi_local::RedbRecords;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +19,8 @@ use crate::{demo, shutdown};
 const WANTED_FILES: u64 = 65_536;
 /// How often expired records are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// How often jobs that nobody works on are looked for, as the schedule does in AWS.
+const RESUME_EVERY: Duration = Duration::from_secs(300);
 
 /// Serves until SIGTERM or Ctrl-C, then drains.
 pub async fn run(settings: Settings, up: &Up) -> Result<()> {
@@ -42,14 +46,8 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
     if resumed > 0 {
         tracing::info!(resumed, "jobs of an earlier process go on");
     }
-    let sweeper = tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(SWEEP_EVERY).await;
-            if let Err(error) = records.sweep().await {
-                tracing::warn!(%error, "expired records were not removed");
-            }
-        }
-    });
+    let resumer = tokio::spawn(resume(jobs));
+    let sweeper = tokio::spawn(sweep(records));
     commands::say(&format!("listening on http://{address}"));
     if up.demo {
         demo::load(&settings, &format!("http://{address}")).await?;
@@ -69,8 +67,29 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
         tracing::warn!("some requests did not end in time and were cut off");
     }
     sweeper.abort();
+    resumer.abort();
     running.abort();
     Ok(())
+}
+
+async fn resume(jobs: Jobs) {
+    loop {
+        tokio::time::sleep(RESUME_EVERY).await;
+        match jobs.resume_abandoned().await {
+            Ok(0) => {}
+            Ok(resumed) => tracing::info!(resumed, "jobs that nobody worked on go on"),
+            Err(problem) => tracing::warn!(causes = problem.causes(), "jobs were not looked for"),
+        }
+    }
+}
+
+async fn sweep(records: RedbRecords) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        if let Err(error) = records.sweep().await {
+            tracing::warn!(%error, "expired records were not removed");
+        }
+    }
 }
 
 async fn listen(port: u16) -> Result<TcpListener> {

@@ -89,16 +89,31 @@ impl LanceIndex {
         guarded(self.tables.open(table)).await
     }
 
-    /// Counts a commit, and starts the upkeep when it is time and none runs.
-    async fn committed(&self, open: Arc<OpenTable>) {
+    /// Counts a commit, and sees to the upkeep when it is time.
+    async fn committed(&self, table: &IndexTable, open: Arc<OpenTable>) {
         open.commits.fetch_add(1, Ordering::Relaxed);
         let options = self.tables.options();
-        if !options.background_upkeep || !upkeep::is_due(&open, options).await {
+        let cared_for = options.background_upkeep || options.caretaker.is_some();
+        if !cared_for || !upkeep::is_due(&open, options).await {
             return;
         }
+        match &options.caretaker {
+            None => self.look_after_in_background(&open),
+            Some(caretaker) => match caretaker.look_after_soon(table).await {
+                Ok(()) => upkeep::handed_on(&open, options).await,
+                Err(problem) => {
+                    let causes = problem.causes();
+                    tracing::warn!(table = open.table.name(), causes, "upkeep of a table could not be handed on");
+                }
+            },
+        }
+    }
+
+    /// Starts the upkeep, unless it runs.
+    fn look_after_in_background(&self, open: &Arc<OpenTable>) {
         let mut running = open.upkeep.lock().unwrap_or_else(PoisonError::into_inner);
         if running.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) {
-            let (tables, open) = (Arc::clone(&self.tables), Arc::clone(&open));
+            let (tables, open) = (Arc::clone(&self.tables), Arc::clone(open));
             *running = Some(tokio::spawn(async move {
                 match guarded(upkeep::look_after(&open, tables.options())).await {
                     Ok(done) => tracing::info!(table = open.table.name(), ?done, "looked after a table"),
@@ -145,7 +160,7 @@ impl ChunkIndex for LanceIndex {
         let writing = open.writing.lock().await;
         guarded(write::replace(&open.table, &documents)).await?;
         drop(writing);
-        self.committed(open).await;
+        self.committed(table, open).await;
         Ok(())
     }
 
@@ -154,7 +169,7 @@ impl ChunkIndex for LanceIndex {
         let writing = open.writing.lock().await;
         let removed = guarded(write::remove(&open.table, document)).await?;
         drop(writing);
-        self.committed(open).await;
+        self.committed(table, open).await;
         Ok(removed)
     }
 

@@ -8,8 +8,8 @@
 //! - What was written is found at once, by vector and by keyword, whether or not an index covers it yet: an
 //!   index makes searches quick and never changes what they see.
 //! - Replacing documents is one commit; a search works on one committed version from beginning to end.
-//! - Small files and indices are looked after in the background (see [`IndexOptions`] and
-//!   [`LanceIndex::maintain`]).
+//! - Small files and indices are looked after in the background, or by a [`Caretaker`] (see [`IndexOptions`]
+//!   and [`LanceIndex::maintain`]).
 
 mod convert;
 mod index;
@@ -23,5 +23,5 @@ mod upkeep;
 mod write;
 
 pub use index::LanceIndex;
-pub use options::IndexOptions;
+pub use options::{Caretaker, IndexOptions};
 pub use upkeep::Upkeep;

@@ -1,7 +1,23 @@
 //! What can be set of the index, with the values that hold otherwise.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use async_trait::async_trait;
+use mandi_core::Result;
+use mandi_retrieval::ports::IndexTable;
+
+/// Sees to the upkeep of tables where this process cannot do it in the background.
+#[async_trait]
+pub trait Caretaker: Send + Sync + fmt::Debug {
+    /// Sees to it that [`LanceIndex::maintain`] is called for the table soon. The write that made it due waits for
+    /// this, and not for the upkeep.
+    ///
+    /// [`LanceIndex::maintain`]: crate::LanceIndex::maintain
+    async fn look_after_soon(&self, table: &IndexTable) -> Result<()>;
+}
 
 /// Settings of a [`LanceIndex`](crate::LanceIndex).
 #[derive(Clone, Debug)]
@@ -35,6 +51,8 @@ pub struct IndexOptions {
     ///
     /// [`LanceIndex::maintain`]: crate::LanceIndex::maintain
     pub background_upkeep: bool,
+    /// Who is told when upkeep is due, in place of doing it in the background.
+    pub caretaker: Option<Arc<dyn Caretaker>>,
 }
 
 impl Default for IndexOptions {
@@ -52,6 +70,7 @@ impl Default for IndexOptions {
             index_cache_bytes: 512 << 20,
             metadata_cache_bytes: 64 << 20,
             background_upkeep: true,
+            caretaker: None,
         }
     }
 }

@@ -42,8 +42,18 @@ pub async fn is_due(open: &OpenTable, options: &IndexOptions) -> bool {
     if open.commits.load(Ordering::Relaxed) >= options.commits_between_upkeep {
         return true;
     }
-    let left = open.small_files_left.load(Ordering::Relaxed);
-    small_files(open, options).await.is_ok_and(|files| files >= left + options.small_files)
+    let Ok(files) = small_files(open, options).await else { return false };
+    // Another process may have joined files since.
+    let left = open.small_files_left.fetch_min(files, Ordering::Relaxed).min(files);
+    files >= left + options.small_files
+}
+
+/// Puts down that somebody else looks after the table: it is due again after as much more.
+pub async fn handed_on(open: &OpenTable, options: &IndexOptions) {
+    open.commits.store(0, Ordering::Relaxed);
+    if let Ok(files) = small_files(open, options).await {
+        open.small_files_left.store(files, Ordering::Relaxed);
+    }
 }
 
 async fn small_files(open: &OpenTable, options: &IndexOptions) -> Result<usize> {

@@ -66,7 +66,8 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts a function's binary with these environment variables; what it logs goes to a file.
+    /// Starts a function's binary with these environment variables; what it logs goes to a file. Its calls of
+    /// Lambda come to itself, unless the variables say otherwise.
     ///
     /// # Panics
     /// The binary cannot be started.
@@ -79,6 +80,7 @@ impl Function {
         });
         let child = Command::new(binary)
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("AWS_ENDPOINT_URL_LAMBDA", format!("http://{address}"))
             .env("AWS_LAMBDA_FUNCTION_NAME", binary.file_name().unwrap())
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "1")

@@ -94,7 +94,7 @@ async fn a_second_message_waits_for_the_first() {
 #[tokio::test]
 async fn a_client_that_does_not_want_to_resume_cancels_the_model_by_going_away() {
     let stub =
-        OpenAiStub::start(Script::text(&cited()).paced(Duration::ZERO, Duration::from_millis(60))).await.unwrap();
+        OpenAiStub::start(Script::text(&cited()).paced(Duration::ZERO, Duration::from_millis(200))).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let server = Setup::on(folder.path()).with_model_at(&stub.base_url()).start().await;
     let (client, path) = ready(&server).await;

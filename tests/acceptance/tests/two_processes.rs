@@ -3,13 +3,12 @@
 //! The processes are the real binaries under Lambda's runtime API, DynamoDB and S3 are emulated.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs::File;
 use std::time::Duration;
 
+use mandi_acceptance::Client;
+use mandi_acceptance::aws::Aws;
 use mandi_acceptance::events::{self, Event};
-use mandi_acceptance::{Client, binary, models};
-use mandi_testkit::lambda::{self, Function};
-use mandi_testkit::moto;
+use mandi_testkit::lambda::Function;
 use mandi_testkit::provider::{OpenAiStub, Script};
 use reqwest::{Method, Response};
 use serde_json::json;
@@ -25,54 +24,28 @@ fn cited() -> String {
     sentences.collect::<Vec<_>>().join(" ")
 }
 
-/// What the processes share.
-struct Aws {
-    environment: Vec<(String, String)>,
+/// What the processes share, and the model that they ask.
+struct Shared {
+    aws: Aws,
     stub: OpenAiStub,
     _embedding: Function,
-    _moto: moto::Server,
-    folder: tempfile::TempDir,
 }
 
-impl Aws {
+impl Shared {
     /// With a document, and a model that takes this long for a word.
     async fn start(word: Duration) -> Self {
-        let moto = moto::Server::start();
-        for bucket in ["documents", "vectors"] {
-            moto.create_bucket(bucket);
-        }
-        moto.create_table("mandi");
         let stub = OpenAiStub::start(Script::text(&cited()).paced(Duration::ZERO, word)).await.unwrap();
-        let own = [
-            ("AWS_ALLOW_HTTP", "true"),
-            ("MANDI_TABLE", "mandi"),
-            ("MANDI_BUCKET", "documents"),
-            ("MANDI_VECTORS_URI", "s3://vectors/tables"),
-            ("MANDI_MODELS", &models().to_string_lossy()),
-            ("MANDI_PROVIDER", "openai"),
-            ("MANDI_OPENAI_BASE_URL", &stub.base_url()),
-            ("MANDI_OPENAI_MODEL", "stub"),
-            ("MANDI_STREAM_LEASE_MS", "3000"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let mut environment = moto.environment();
-        environment.extend(own);
-        let folder = tempfile::tempdir().unwrap();
-        let log = File::create(folder.path().join("embedding.log")).unwrap();
-        let embedding = Function::start(&binary("embedding"), &environment, log).await;
-        let client = Client::at(embedding.url(), lambda::token("demo"));
+        let aws = Aws::start();
+        let (embedding, client) = aws.function("embedding", "embedding").await;
         client.collection_with("contracts", "C-1", SOURCE).await;
-        environment.push(("MANDI_EMBEDDING_FUNCTION".to_owned(), "embedding".to_owned()));
-        environment.push(("AWS_ENDPOINT_URL_LAMBDA".to_owned(), embedding.url().to_owned()));
-        Self { environment, stub, _embedding: embedding, _moto: moto, folder }
-    }
-
-    /// A process of the chat function, and a client of it.
-    async fn chat(&self, name: &str) -> (Function, Client) {
-        let log = File::create(self.folder.path().join(format!("{name}.log"))).unwrap();
-        let function = Function::start(&binary("chat"), &self.environment, log).await;
-        let client = Client::at(function.url(), lambda::token("demo"));
-        (function, client)
+        let aws = aws
+            .with("MANDI_EMBEDDING_FUNCTION", "embedding")
+            .with("AWS_ENDPOINT_URL_LAMBDA", embedding.url())
+            .with("MANDI_PROVIDER", "openai")
+            .with("MANDI_OPENAI_BASE_URL", &stub.base_url())
+            .with("MANDI_OPENAI_MODEL", "stub")
+            .with("MANDI_STREAM_LEASE_MS", "3000");
+        Self { aws, stub, _embedding: embedding }
     }
 }
 
@@ -92,9 +65,9 @@ async fn charges(client: &Client) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_stream_of_one_process_is_resumed_on_another_live_and_after_every_event() {
-    let aws = Aws::start(Duration::from_millis(60)).await;
-    let (_a, writing) = aws.chat("a").await;
-    let (_b, reading) = aws.chat("b").await;
+    let shared = Shared::start(Duration::from_millis(60)).await;
+    let (_a, writing) = shared.aws.function("chat", "a").await;
+    let (_b, reading) = shared.aws.function("chat", "b").await;
     let path = format!("/v1/conversations/{}/messages", writing.conversation().await);
 
     let cut = events::read(ask(&writing, &path).await, 5).await;
@@ -111,15 +84,15 @@ async fn a_stream_of_one_process_is_resumed_on_another_live_and_after_every_even
         let rest = resume(&reading, &path, &message, after as u64).await;
         assert_eq!(rest, whole[after..], "cut after event {after}");
     }
-    assert_eq!(aws.stub.calls(), 1);
+    assert_eq!(shared.stub.calls(), 1);
     assert_eq!(charges(&reading).await, 1);
 }
 
 #[tokio::test]
 async fn a_process_that_is_killed_leaves_one_error_an_incomplete_message_and_one_charge_to_the_other() {
-    let aws = Aws::start(Duration::from_millis(100)).await;
-    let (a, writing) = aws.chat("a").await;
-    let (_b, reading) = aws.chat("b").await;
+    let shared = Shared::start(Duration::from_millis(100)).await;
+    let (a, writing) = shared.aws.function("chat", "a").await;
+    let (_b, reading) = shared.aws.function("chat", "b").await;
     let path = format!("/v1/conversations/{}/messages", writing.conversation().await);
 
     let seen = events::read(ask(&writing, &path).await, 8).await;
@@ -135,6 +108,6 @@ async fn a_process_that_is_killed_leaves_one_error_an_incomplete_message_and_one
 
     let history = reading.get(&path).await.expect(200);
     assert_eq!(history["messages"][1]["status"], "incomplete");
-    assert_eq!(aws.stub.calls(), 1);
+    assert_eq!(shared.stub.calls(), 1);
     assert_eq!(charges(&reading).await, 1);
 }
