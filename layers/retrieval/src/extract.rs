@@ -20,6 +20,7 @@ mod plain;
 mod plain_decorator;
 mod requirement;
 mod sales_order;
+mod side;
 mod values;
 mod writer;
 

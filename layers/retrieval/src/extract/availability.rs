@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::check::Check;
+use super::side::{Names, Side};
 use super::values::{Money, Quantity};
-use super::writer::Writer;
 use super::{Entity, Extracted};
 
 /// What a supplier has to sell. Required: `supplier`, `commodity`, `quantity`, `location`, `available_from`.
@@ -44,41 +44,34 @@ pub struct Availability {
     pub notes: Option<String>,
 }
 
+const NAMES: Names = Names { party: ("Supplier", "/supplier"), price: ("Price", "/price"), place: "Location" };
+
+impl Availability {
+    fn side(&self) -> Side<'_> {
+        Side {
+            names: &NAMES,
+            party: &self.supplier,
+            commodity: &self.commodity,
+            quantity: &self.quantity,
+            location: &self.location,
+            grade: self.grade.as_deref(),
+            price: self.price.as_ref(),
+            notes: self.notes.as_deref(),
+            dates: vec![
+                ("Available from", "available_from", Some(self.available_from)),
+                ("Available until", "available_until", self.available_until),
+            ],
+        }
+    }
+}
+
 impl Entity for Availability {
     fn check(&self, check: &mut Check) {
-        check.filled("/supplier", &self.supplier);
-        check.filled("/commodity", &self.commodity);
-        check.filled("/location", &self.location);
-        self.quantity.check("/quantity", check);
-        if let Some(price) = &self.price {
-            price.check("/price", check);
-        }
+        self.side().check(check);
         check.in_order("/available_until", self.available_from, self.available_until, "first day");
     }
 
     fn write(&self) -> Result<Extracted> {
-        let price = self.price.as_ref().map(|price| format!("{} per {}", price.text(), self.quantity.unit));
-        let mut writer = Writer::titled(&format!("Availability: {} from {}", self.commodity, self.supplier));
-        writer
-            .line("Supplier", &self.supplier)
-            .line("Commodity", &self.commodity)
-            .optional("Grade", self.grade.as_deref())
-            .quantity("Quantity", Some(&self.quantity))
-            .optional("Price", price.as_deref())
-            .line("Location", &self.location)
-            .date("Available from", Some(self.available_from))
-            .date("Available until", self.available_until)
-            .paragraph(self.notes.as_deref().unwrap_or_default())
-            .meta("party", &self.supplier)
-            .meta("commodity", &self.commodity)
-            .meta_optional("grade", self.grade.as_deref())
-            .meta_number("quantity", Some(self.quantity.value))
-            .meta("unit", &self.quantity.unit)
-            .meta("location", &self.location)
-            .meta_number("price", self.price.as_ref().map(|price| price.amount))
-            .meta_optional("currency", self.price.as_ref().map(|price| price.currency.as_str()))
-            .meta_date("available_from", Some(self.available_from))
-            .meta_date("available_until", self.available_until);
-        Ok(writer.finish())
+        Ok(self.side().write(&format!("Availability: {} from {}", self.commodity, self.supplier)))
     }
 }

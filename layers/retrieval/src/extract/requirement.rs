@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::check::Check;
+use super::side::{Names, Side};
 use super::values::{Money, Quantity};
-use super::writer::Writer;
 use super::{Entity, Extracted};
 
 /// What a buyer looks for. Required: `buyer`, `commodity`, `quantity`, `location`, `needed_by`.
@@ -40,38 +40,31 @@ pub struct Requirement {
     pub notes: Option<String>,
 }
 
+const NAMES: Names =
+    Names { party: ("Buyer", "/buyer"), price: ("Highest price", "/max_price"), place: "Delivery place" };
+
+impl Requirement {
+    fn side(&self) -> Side<'_> {
+        Side {
+            names: &NAMES,
+            party: &self.buyer,
+            commodity: &self.commodity,
+            quantity: &self.quantity,
+            location: &self.location,
+            grade: self.grade.as_deref(),
+            price: self.max_price.as_ref(),
+            notes: self.notes.as_deref(),
+            dates: vec![("Needed by", "needed_by", Some(self.needed_by))],
+        }
+    }
+}
+
 impl Entity for Requirement {
     fn check(&self, check: &mut Check) {
-        check.filled("/buyer", &self.buyer);
-        check.filled("/commodity", &self.commodity);
-        check.filled("/location", &self.location);
-        self.quantity.check("/quantity", check);
-        if let Some(price) = &self.max_price {
-            price.check("/max_price", check);
-        }
+        self.side().check(check);
     }
 
     fn write(&self) -> Result<Extracted> {
-        let price = self.max_price.as_ref().map(|price| format!("{} per {}", price.text(), self.quantity.unit));
-        let mut writer = Writer::titled(&format!("Requirement: {} for {}", self.commodity, self.buyer));
-        writer
-            .line("Buyer", &self.buyer)
-            .line("Commodity", &self.commodity)
-            .optional("Grade", self.grade.as_deref())
-            .quantity("Quantity", Some(&self.quantity))
-            .optional("Highest price", price.as_deref())
-            .line("Delivery place", &self.location)
-            .date("Needed by", Some(self.needed_by))
-            .paragraph(self.notes.as_deref().unwrap_or_default())
-            .meta("party", &self.buyer)
-            .meta("commodity", &self.commodity)
-            .meta_optional("grade", self.grade.as_deref())
-            .meta_number("quantity", Some(self.quantity.value))
-            .meta("unit", &self.quantity.unit)
-            .meta("location", &self.location)
-            .meta_number("price", self.max_price.as_ref().map(|price| price.amount))
-            .meta_optional("currency", self.max_price.as_ref().map(|price| price.currency.as_str()))
-            .meta_date("needed_by", Some(self.needed_by));
-        Ok(writer.finish())
+        Ok(self.side().write(&format!("Requirement: {} for {}", self.commodity, self.buyer)))
     }
 }

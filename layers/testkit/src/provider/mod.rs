@@ -15,10 +15,12 @@ mod bedrock;
 mod openai;
 mod script;
 mod server;
+mod stub;
 
-pub use bedrock::BedrockStub;
-pub use openai::OpenAiStub;
+pub use bedrock::{Bedrock, BedrockStub};
+pub use openai::{OpenAi, OpenAiStub};
 pub use script::{Call, End, Script, Streamed};
+pub use stub::Stub;
 
 use serde_json::Value;
 
