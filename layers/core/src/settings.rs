@@ -42,7 +42,7 @@ settings! {
     FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME", None, "name of this function, which it calls to run jobs; Lambda sets it";
     EMBEDDING_FUNCTION = "MANDI_EMBEDDING_FUNCTION", None, "name of the embedding function, which chat calls to search (AWS)";
     PROVIDER = "MANDI_PROVIDER", Some("local"), "the language model's provider: `local`, `bedrock`, `openai` or `none`";
-    BEDROCK_MODEL = "MANDI_BEDROCK_MODEL", Some("anthropic.claude-3-5-haiku-20241022-v1:0"), "the model that Bedrock answers with";
+    BEDROCK_MODEL = "MANDI_BEDROCK_MODEL", Some("global.anthropic.claude-haiku-4-5-20251001-v1:0"), "the model, or the inference profile, that Bedrock answers with";
     OPENAI_BASE_URL = "MANDI_OPENAI_BASE_URL", None, "base URL of an OpenAI-compatible endpoint, such as `http://127.0.0.1:11434/v1`";
     OPENAI_MODEL = "MANDI_OPENAI_MODEL", None, "the model to ask that endpoint for";
     OPENAI_KEY = "MANDI_OPENAI_KEY", None, "the key for that endpoint (a secret; never logged)";

@@ -9,18 +9,18 @@ use mandi_core::ports::ModelRef;
 use mandi_core::settings::{self, Settings};
 use mandi_core::{Problem, Result};
 
-/// List prices in micro-dollars for a million tokens, input and output, by `provider/model`. Bedrock's are
-/// those of us-east-1, on demand. They change: `MANDI_PRICES` holds yours.
+/// List prices in micro-dollars for a million tokens, input and output, by `provider/model`; where and when each was
+/// read is in `docs/prices.md`. They change, and differ by region: `MANDI_PRICES` holds yours.
 const BUILT_IN: &[(&str, i64, i64)] = &[
     ("bedrock/amazon.nova-lite-v1:0", 60_000, 240_000),
     ("bedrock/amazon.nova-micro-v1:0", 35_000, 140_000),
     ("bedrock/amazon.nova-pro-v1:0", 800_000, 3_200_000),
     ("bedrock/amazon.titan-embed-text-v2:0", 20_000, 0),
-    ("bedrock/anthropic.claude-3-5-haiku-20241022-v1:0", 800_000, 4_000_000),
-    ("bedrock/anthropic.claude-3-5-sonnet-20241022-v2:0", 3_000_000, 15_000_000),
-    ("bedrock/anthropic.claude-3-haiku-20240307-v1:0", 250_000, 1_250_000),
+    ("bedrock/anthropic.claude-haiku-4-5-20251001-v1:0", 1_000_000, 5_000_000),
     ("bedrock/cohere.embed-english-v3", 100_000, 0),
     ("bedrock/cohere.embed-multilingual-v3", 100_000, 0),
+    ("bedrock/eu.anthropic.claude-haiku-4-5-20251001-v1:0", 1_100_000, 5_500_000),
+    ("bedrock/us.anthropic.claude-haiku-4-5-20251001-v1:0", 1_100_000, 5_500_000),
     ("openai/gpt-4.1", 2_000_000, 8_000_000),
     ("openai/gpt-4.1-mini", 400_000, 1_600_000),
     ("openai/gpt-4.1-nano", 100_000, 400_000),
@@ -106,11 +106,34 @@ mod tests {
     }
 
     #[test]
-    fn a_model_behind_a_regional_profile_has_the_models_price() {
+    fn a_profile_has_a_price_of_its_own_or_the_models() {
         let prices = Prices::default();
-        let plain = prices.known(&model("bedrock", "anthropic.claude-3-5-haiku-20241022-v1:0"));
-        assert_eq!(plain.unwrap().output_micro_usd_per_million, 4_000_000);
-        assert_eq!(prices.known(&model("bedrock", "apac.anthropic.claude-3-5-haiku-20241022-v1:0")), plain);
+        let of = |id: &str| prices.known(&model("bedrock", id)).unwrap().output_micro_usd_per_million;
+        assert_eq!(of("global.anthropic.claude-haiku-4-5-20251001-v1:0"), 5_000_000);
+        assert_eq!(of("eu.anthropic.claude-haiku-4-5-20251001-v1:0"), 5_500_000);
+        assert_eq!(of("apac.amazon.nova-lite-v1:0"), of("amazon.nova-lite-v1:0"));
+    }
+
+    #[test]
+    fn the_default_model_of_bedrock_has_a_price() {
+        let id = settings::BEDROCK_MODEL.default.unwrap();
+        assert!(Prices::default().known(&model("bedrock", id)).is_some());
+    }
+
+    #[test]
+    fn the_table_is_the_one_that_is_documented() {
+        let documented = include_str!("../../../docs/prices.md");
+        let rows: Vec<(String, i64, i64)> = documented
+            .lines()
+            .filter_map(|line| {
+                let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+                let name = cells.first()?.strip_prefix('`')?.strip_suffix('`')?;
+                Some((name.to_owned(), cells.get(1)?.parse().ok()?, cells.get(2)?.parse().ok()?))
+            })
+            .collect();
+        let built_in: Vec<(String, i64, i64)> =
+            BUILT_IN.iter().map(|&(name, input, output)| (name.to_owned(), input, output)).collect();
+        assert_eq!(rows, built_in);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use mandi_llm::bedrock::{BedrockEmbedder, BedrockModel, client};
 use mandi_testkit::provider::{BedrockStub, End, Script, stub_vector};
 use waiting::eventually;
 
-const MODEL: &str = "anthropic.claude-3-5-haiku-20241022-v1:0";
+const MODEL: &str = "amazon.nova-lite-v1:0";
 const ANSWER: &str = "भुगतान 30 दिनों में due है 🙂 — within thirty days.";
 
 async fn stub(script: Script) -> BedrockStub {

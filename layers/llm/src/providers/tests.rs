@@ -130,6 +130,6 @@ async fn given_no_model_file_then_the_start_fails_and_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(&[("MANDI_MODELS", folder.path().to_str().unwrap())]);
     let problem = Providers::from_settings(&settings).await.unwrap_err();
-    assert_eq!(problem.kind, ProblemKind::Unavailable);
+    assert_eq!(problem.kind, mandi_core::ProblemKind::Unavailable);
     assert!(problem.detail.contains("mandi doctor"), "{}", problem.detail);
 }
