@@ -1,10 +1,14 @@
 //! Many small writes, large tables, and what keeps them quick.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use mandi_index::{IndexOptions, Upkeep};
-use mandi_retrieval::ports::ChunkIndex as _;
+use async_trait::async_trait;
+use mandi_core::{Problem, Result};
+use mandi_index::{Caretaker, IndexOptions, Upkeep};
+use mandi_retrieval::ports::{ChunkIndex as _, IndexTable};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
@@ -117,6 +121,47 @@ async fn many_small_writes_leave_few_files_and_quick_searches() {
     }
     let each = begun.elapsed() / 10;
     assert!(each < Duration::from_millis(500), "a search takes {each:?} in an unoptimised build");
+}
+
+/// Counts how often it is told, and fails when it is told to.
+#[derive(Debug, Default)]
+struct Told {
+    times: AtomicUsize,
+    fails: AtomicBool,
+}
+
+#[async_trait]
+impl Caretaker for Told {
+    async fn look_after_soon(&self, _: &IndexTable) -> Result<()> {
+        self.times.fetch_add(1, Ordering::Relaxed);
+        if self.fails.load(Ordering::Relaxed) { Err(Problem::internal("not now")) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn given_a_caretaker_when_small_writes_gather_then_it_is_told_once_for_each_so_many() {
+    let told = Arc::new(Told::default());
+    let caretaker: Arc<dyn Caretaker> = told.clone();
+    let options = IndexOptions { small_files: 8, caretaker: Some(caretaker), ..by_hand() };
+    let fixture = Fixture::with(options, DIMENSIONS).await;
+    let write = async |numbers: std::ops::Range<usize>| {
+        for number in numbers {
+            fixture.upsert(vec![document(&format!("d{number}"), &["a small one"])]).await;
+        }
+    };
+    write(0..7).await;
+    assert_eq!(told.times.load(Ordering::Relaxed), 0);
+    write(7..20).await;
+    assert_eq!(told.times.load(Ordering::Relaxed), 2, "after 8 and after 16 small files");
+
+    // What another process joined counts no longer.
+    fixture.other_process().maintain(&fixture.table).await.unwrap();
+    write(20..26).await;
+    assert_eq!(told.times.load(Ordering::Relaxed), 2);
+    told.fails.store(true, Ordering::Relaxed);
+    write(26..31).await;
+    assert!(told.times.load(Ordering::Relaxed) > 3, "what could not be handed on is tried again");
+    assert_eq!(fixture.index.count(&fixture.table).await.unwrap(), 31);
 }
 
 #[tokio::test]
