@@ -20,8 +20,9 @@ use crate::problems::Problems;
 
 /// How many chunks each list gives to the fusion.
 pub const CANDIDATES: usize = 50;
-/// How many of the fused passages the reranker orders anew (or `k`, when that is more).
-pub const RERANKED: usize = 20;
+/// How many of the fused passages the reranker orders anew (or `k`, when that is more): twice as many cost twice as much,
+/// and find no more on the whole (docs/retrieval.md).
+pub const RERANKED: usize = 10;
 /// The most passages that a search returns.
 pub const MAX_K: usize = 100;
 /// The most collections that one search may name.
