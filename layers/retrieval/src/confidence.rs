@@ -3,8 +3,8 @@
 //! `confidence = 0.3 * retrieval + 0.2 * agreement + 0.5 * support`, and 0 without a citation.
 //!
 //! - `retrieval`: how well the best cited passage fits the question: the cross-encoder's probability where there
-//!   is one; else the cosine similarity, from 0 at 0.2 (where unrelated texts lie for MiniLM) to 1 at 0.7; else,
-//!   when only keywords found it, 0.5.
+//!   is one; else the cosine similarity on the scale of its model (for MiniLM from 0 at 0.2 to 1 at 0.7); else, when
+//!   only keywords found it or the model has no [`crate::CosineScale`], 0.5.
 //! - `agreement`: over the cited passages, the mean share of the two lists (vectors, keywords) that found them.
 //! - `support`: the mean over the shown sentences of what their sources hold of them (a generated sentence), or
 //!   the share of the question's terms, by weight, that they answer (a sentence taken from a source).
@@ -28,10 +28,7 @@ pub struct ConfidenceParts {
     pub support: f32,
 }
 
-/// The cosine similarity that counts as nothing, and that which counts as all.
-const COSINE_RANGE: (f32, f32) = (0.2, 0.7);
-
-/// What a passage counts that keywords alone found.
+/// What a passage counts that no model judged.
 const KEYWORDS_ALONE: f32 = 0.5;
 
 impl ConfidenceParts {
@@ -60,8 +57,7 @@ impl ConfidenceParts {
 }
 
 fn fit(scores: &Scores) -> f32 {
-    let (low, high) = COSINE_RANGE;
-    let by_vector = scores.vector.map(|cosine| (cosine - low) / (high - low));
+    let by_vector = scores.measured_cosine().map(|(cosine, scale)| scale.share(cosine));
     scores.rerank.or(by_vector).unwrap_or(KEYWORDS_ALONE).clamp(0.0, 1.0)
 }
 
@@ -74,21 +70,36 @@ fn mean(values: impl ExactSizeIterator<Item = f32>) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cosine::CosineScale;
 
     /// Expected values below are by hand from the formula in the module's documentation.
     const TOLERANCE: f32 = 1e-6;
 
+    fn by_cosine(cosine: f32) -> Scores {
+        Scores { vector: Some(cosine), cosine_scale: Some(CosineScale::MINILM), ..Scores::default() }
+    }
+
+    #[test]
+    fn given_a_cosine_without_a_scale_then_it_counts_as_keywords_alone_do_whatever_it_is() {
+        for cosine in [-0.5, 0.1, 0.8, 1.0] {
+            let scores = Scores { cosine_scale: None, ..by_cosine(cosine) };
+            assert!((ConfidenceParts::of(&[scores], &[1.0]).retrieval - 0.5).abs() < TOLERANCE, "{cosine}");
+            let judged = Scores { rerank: Some(0.01), ..scores };
+            assert!((ConfidenceParts::of(&[judged], &[1.0]).retrieval - 0.01).abs() < TOLERANCE, "{cosine}");
+        }
+    }
+
     #[test]
     fn both_lists_a_sure_reranker_and_full_support_give_one() {
-        let scores = Scores { vector: Some(0.6), keyword: Some(3.0), fused: Some(1.0), rerank: Some(1.0) };
+        let scores = Scores { keyword: Some(3.0), fused: Some(1.0), rerank: Some(1.0), ..by_cosine(0.6) };
         let parts = ConfidenceParts::of(&[scores], &[1.0]);
         assert!((parts.confidence() - 1.0).abs() < TOLERANCE);
     }
 
     #[test]
     fn the_formula_is_the_documented_one() {
-        let one = Scores { vector: Some(0.45), ..Scores::default() };
-        let other = Scores { keyword: Some(1.0), vector: Some(0.2), ..Scores::default() };
+        let one = by_cosine(0.45);
+        let other = Scores { keyword: Some(1.0), ..by_cosine(0.2) };
         let parts = ConfidenceParts::of(&[one, other], &[0.8, 0.6]);
         assert!((parts.retrieval - 0.5).abs() < TOLERANCE);
         assert!((parts.agreement - 0.75).abs() < TOLERANCE);

@@ -5,7 +5,8 @@
 //! term that no passage has counts most, against all of them. The score adds
 //! - 0.8 times the covered share of the question's weight, where a term counts whole in the sentence itself, 0.6 in
 //!   the sentence before it (which often names what "it" is) or the document's title, 0.3 elsewhere in the passage,
-//! - 0.2 times how well the passage fits the question as a whole: the cross-encoder's probability, or cosine,
+//! - 0.2 times how well the passage fits the question as a whole: the cross-encoder's probability, or a cosine that
+//!   has a scale,
 //! - 0.15 when the sentence has the kind of thing asked for (a time for "when"), less 0.15 when it does not.
 //!
 //! Scores of a cross-encoder for single sentences, if the caller has them, take half of the weight.
@@ -26,12 +27,8 @@ use crate::terms::terms;
 pub const MIN_COVERAGE: f32 = 0.5;
 /// The cross-encoder's probability from which on a passage is relevant whatever its words.
 pub const MIN_RERANK: f32 = 0.2;
-/// The cosine similarity from which on a passage in Latin script is relevant whatever its words.
-pub const MIN_COSINE: f32 = 0.45;
 /// With a cross-encoder's probability below this, words alone must cover [`SURE_COVERAGE`].
 pub const DOUBTFUL_RERANK: f32 = 0.02;
-/// The same for a cosine similarity, where there is no cross-encoder to ask.
-pub const DOUBTFUL_COSINE: f32 = 0.25;
 /// The coverage that overrules a model's doubt.
 pub const SURE_COVERAGE: f32 = 0.8;
 
@@ -127,7 +124,7 @@ fn passage_terms(passage: &Passage) -> Vec<String> {
 
 /// How well a passage fits the question as a whole, 0 to 1, by what scores it has.
 fn fit(passage: &Passage, foreign: bool) -> f32 {
-    let cosine = passage.scores.vector.filter(|_| !foreign);
+    let cosine = passage.scores.measured_cosine().filter(|_| !foreign).map(|(cosine, _)| cosine);
     passage.scores.rerank.or(cosine).unwrap_or(0.0).clamp(0.0, 1.0)
 }
 
@@ -171,9 +168,9 @@ impl<'a> Reading<'a> {
     /// Where the question names a code (`INV-2026-1187`), only passages that hold it are: the total of another
     /// invoice is no answer. Else a passage is relevant when its words cover at least [`MIN_COVERAGE`] of the
     /// question's weight, or, in Latin script, where the models know the language, when the cross-encoder gives it
-    /// [`MIN_RERANK`]. Below [`DOUBTFUL_RERANK`] words must cover [`SURE_COVERAGE`]. Where there is no cross-encoder
-    /// to ask, [`MIN_COSINE`] and [`DOUBTFUL_COSINE`] stand for the two. docs/retrieval.md has the figures that these
-    /// were chosen by.
+    /// [`MIN_RERANK`]. Below [`DOUBTFUL_RERANK`] words must cover [`SURE_COVERAGE`]. Where there is no cross-encoder's
+    /// probability, a cosine stands for it, by the limits of its [`CosineScale`](crate::CosineScale); without a scale
+    /// it says nothing. docs/retrieval.md has the figures that these were chosen by.
     #[must_use]
     pub fn relevant(&self) -> Vec<usize> {
         (0..self.passages.len()).filter(|place| self.is_relevant(*place)).collect()
@@ -192,9 +189,9 @@ impl<'a> Reading<'a> {
         if self.foreign {
             return coverage >= MIN_COVERAGE;
         }
-        let opinion = match (scores.rerank, scores.vector) {
+        let opinion = match (scores.rerank, scores.measured_cosine()) {
             (Some(rerank), _) => Some((rerank, MIN_RERANK, DOUBTFUL_RERANK)),
-            (None, Some(cosine)) => Some((cosine, MIN_COSINE, DOUBTFUL_COSINE)),
+            (None, Some((cosine, scale))) => Some((cosine, scale.related, scale.doubtful)),
             (None, None) => None,
         };
         match opinion {

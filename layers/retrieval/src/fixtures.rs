@@ -15,6 +15,7 @@ use mandi_core::ports::{
 use mandi_core::{Clock, SystemClock};
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::cosine::CosineScale;
 use crate::filter::Metadata;
 use crate::passage::{CollectionName, DocumentKey, Passage, Scores};
 
@@ -28,7 +29,13 @@ pub(crate) fn passage(id: &str, text: &str) -> Passage {
         text: text.to_owned(),
         metadata: Metadata::new(),
         score: 0.9,
-        scores: Scores { vector: Some(0.4), keyword: Some(2.0), fused: Some(0.9), rerank: None },
+        scores: Scores {
+            vector: Some(0.4),
+            cosine_scale: Some(CosineScale::MINILM),
+            keyword: Some(2.0),
+            fused: Some(0.9),
+            rerank: None,
+        },
     }
 }
 

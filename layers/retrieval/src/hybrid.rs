@@ -11,17 +11,20 @@ use mandi_core::ports::{Embedder, EmbeddingModel, EmbeddingPurpose, ModelRef, Re
 use mandi_core::{Problem, ProblemKind, Result};
 
 use crate::characters::is_mostly_not_latin;
+use crate::cosine::CosineScale;
 use crate::dedupe::without_near_duplicates;
 use crate::filter::{Filter, MAX_VALUES};
 use crate::fusion::{RankedList, reciprocal_rank_fusion};
-use crate::passage::{CollectionName, DocumentKey, DocumentReference, Passage, Scores, SearchMode, SearchRequest};
+use crate::passage::{
+    CollectionName, DocumentKey, DocumentReference, Passage, Reranking, Scores, SearchMode, SearchRequest,
+};
 use crate::ports::{ChunkIndex, Hit, IndexTable, Search};
 use crate::problems::Problems;
 
 /// How many chunks each list gives to the fusion.
 pub const CANDIDATES: usize = 50;
-/// How many of the fused passages the reranker orders anew (or `k`, when that is more): twice as many cost twice as much,
-/// and find no more on the whole (docs/retrieval.md).
+/// How many of the fused passages the reranker orders anew (or `k`, when that is more and a request asks for all): twice
+/// as many cost twice as much, and find no more on the whole (docs/retrieval.md).
 pub const RERANKED: usize = 10;
 /// The most passages that a search returns.
 pub const MAX_K: usize = 100;
@@ -155,8 +158,14 @@ impl HybridSearch {
     }
 
     /// Orders the first passages by the cross-encoder; the others follow as they were.
-    async fn rerank(&self, reranker: &dyn Reranker, query: &str, k: usize, passages: &mut Vec<Passage>) -> Result<()> {
-        let mut rest = passages.split_off(passages.len().min(RERANKED.max(k)));
+    async fn rerank(
+        &self,
+        reranker: &dyn Reranker,
+        query: &str,
+        first: usize,
+        passages: &mut Vec<Passage>,
+    ) -> Result<()> {
+        let mut rest = passages.split_off(passages.len().min(first));
         let texts: Vec<String> = passages.iter().map(text_to_rank).collect();
         if !texts.is_empty() {
             let scores = reranker.scores(query, &texts).await?;
@@ -182,6 +191,18 @@ fn narrowed(request: &SearchRequest, collection: &CollectionName) -> Option<Filt
         Some(filter) => Filter::And(vec![filter, documents]),
         None => documents,
     })
+}
+
+/// How many passages, from the first on, the cross-encoder orders anew.
+fn to_rerank(request: &SearchRequest, passages: &[Passage]) -> usize {
+    let unmeasured = |passage: &Passage| passage.scores.vector.is_some() && passage.scores.cosine_scale.is_none();
+    let shown = &passages[..passages.len().min(request.k)];
+    match request.rerank {
+        Reranking::Always => RERANKED.max(request.k),
+        Reranking::Unmeasured if is_mostly_not_latin(&request.query) || !shown.iter().any(unmeasured) => 0,
+        Reranking::Unmeasured => RERANKED,
+        Reranking::Never => 0,
+    }
 }
 
 /// What the cross-encoder reads: the title helps where a clause does not say what it is about.
@@ -232,6 +253,8 @@ struct Candidates {
     by_model: Vec<(ModelRef, HitList)>,
     vector: HitList,
     keyword: HitList,
+    /// What the cosines in a collection say, where that was measured.
+    scales: HashMap<CollectionName, CosineScale>,
     foreign: bool,
 }
 
@@ -244,6 +267,7 @@ impl Candidates {
             None => self.by_model.push((query.model.clone(), vector.collect())),
         }
         self.keyword.extend(one.keyword.into_iter().map(|hit| (name.clone(), hit)));
+        self.scales.extend(CosineScale::of(&query.model).map(|scale| (name.clone(), scale)));
         self.foreign |= one.foreign;
     }
 
@@ -273,9 +297,14 @@ impl Candidates {
         for (list, is_vector) in [(self.vector, true), (self.keyword, false)] {
             for (name, hit) in list {
                 let score = hit.score;
+                let scale = self.scales.get(&name).copied();
                 let entry = found.entry(key(&(name.clone(), hit.clone()))).or_insert_with(|| passage(name, hit));
-                let slot = if is_vector { &mut entry.scores.vector } else { &mut entry.scores.keyword };
-                *slot = Some(score);
+                if is_vector {
+                    entry.scores.vector = Some(score);
+                    entry.scores.cosine_scale = scale;
+                } else {
+                    entry.scores.keyword = Some(score);
+                }
             }
         }
         let ranked = reciprocal_rank_fusion(&lists);
@@ -366,8 +395,9 @@ impl Search for HybridSearch {
         let candidates = self.candidates(caller, &request, depth).await?;
         let fused = candidates.fuse(request.mode);
         let mut passages = without_near_duplicates(fused, |passage| passage.text.as_str());
-        if let Some(reranker) = self.reranker.as_deref().filter(|_| request.rerank) {
-            self.rerank(reranker, &request.query, request.k, &mut passages).await?;
+        let first = to_rerank(&request, &passages);
+        if let Some(reranker) = self.reranker.as_deref().filter(|_| first > 0) {
+            self.rerank(reranker, &request.query, first, &mut passages).await?;
         }
         passages.truncate(request.k);
         Ok(passages)

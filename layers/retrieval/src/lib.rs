@@ -9,6 +9,7 @@ pub mod characters;
 pub mod chunk;
 pub mod citations;
 pub mod confidence;
+pub mod cosine;
 pub mod dedupe;
 #[cfg(test)]
 mod demo_tests;
@@ -28,6 +29,9 @@ pub mod remote;
 pub mod rewrite;
 pub mod terms;
 
+pub use cosine::CosineScale;
 pub use filter::{Filter, Metadata, Scalar};
-pub use passage::{Chunk, CollectionName, DocumentKey, DocumentReference, Passage, Scores, SearchMode, SearchRequest};
+pub use passage::{
+    Chunk, CollectionName, DocumentKey, DocumentReference, Passage, Reranking, Scores, SearchMode, SearchRequest,
+};
 pub use ports::{ChunkIndex, Search};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::cosine::CosineScale;
 use crate::filter::{Filter, Metadata};
 
 /// The name of a collection: 1 to 64 of `a-z`, `0-9`, `-` and `_`, beginning with a letter or digit.
@@ -108,6 +109,19 @@ pub enum SearchMode {
     Keyword,
 }
 
+/// Which searches a cross-encoder orders anew, and so judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reranking {
+    /// None.
+    Never,
+    /// Those in Latin script that find passages by cosines without a [`CosineScale`]: nothing else tells whether
+    /// such a passage is relevant.
+    Unmeasured,
+    /// All.
+    Always,
+}
+
 /// A search over one or more collections of the caller's tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SearchRequest {
@@ -125,7 +139,7 @@ pub struct SearchRequest {
     #[serde(default)]
     pub documents: Vec<DocumentReference>,
     /// Whether the cross-encoder orders the candidates anew.
-    pub rerank: bool,
+    pub rerank: Reranking,
 }
 
 /// How a passage came to its place. A score is absent when that list did not have the passage.
@@ -133,12 +147,24 @@ pub struct SearchRequest {
 pub struct Scores {
     /// Cosine similarity to the query, -1 to 1.
     pub vector: Option<f32>,
+    /// What that cosine says. Absent when it was not measured for the collection's embedding model: the cosine then
+    /// orders the passages of that model, and says nothing of whether they are relevant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cosine_scale: Option<CosineScale>,
     /// BM25, 0 and up; comparable within one answer only.
     pub keyword: Option<f32>,
     /// Reciprocal rank fusion, scaled so that first in every list is 1.
     pub fused: Option<f32>,
     /// The cross-encoder's probability that the passage answers the query, 0 to 1.
     pub rerank: Option<f32>,
+}
+
+impl Scores {
+    /// The cosine with what it says, where both are known.
+    #[must_use]
+    pub fn measured_cosine(&self) -> Option<(f32, CosineScale)> {
+        self.vector.zip(self.cosine_scale)
+    }
 }
 
 /// A chunk that was found.

@@ -77,6 +77,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests state what must hold")]
 
     use super::*;
+    use crate::fixtures::passage;
 
     fn sent<T: Serialize + serde::de::DeserializeOwned>(outcome: Result<T>) -> Result<T> {
         let json = serde_json::to_string(&RemoteAnswer::from(outcome)).unwrap();
@@ -86,6 +87,10 @@ mod tests {
     #[test]
     fn an_answer_and_a_problem_come_over_whole() {
         assert_eq!(sent(Ok(vec![1, 2])).unwrap(), [1, 2]);
+        let mut unmeasured = passage("Terms", "Pay in Pune.");
+        unmeasured.scores.cosine_scale = None;
+        let passages = vec![passage("Terms", "Pay in Pune."), unmeasured];
+        assert_eq!(sent(Ok(passages.clone())).unwrap(), passages);
         let problem = Problem::field("/filter", "wrong").of_kind(ProblemKind::Throttled).retry_after(7);
         let problem = sent::<u8>(Err(problem)).unwrap_err();
         assert_eq!((problem.kind, problem.retry_after_s), (ProblemKind::Throttled, Some(7)));

@@ -195,6 +195,31 @@ async fn given_a_provider_that_throttles_a_job_then_the_job_is_tried_again() {
 }
 
 #[tokio::test]
+async fn given_a_model_whose_cosines_are_all_high_then_a_question_that_the_documents_do_not_answer_finds_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let stub = OpenAiStub::start(Script::text("")).await.unwrap();
+    let server = with_stub(folder.path(), &stub).start().await;
+    let client = server.client("demo");
+    collection_of(&client, "notes", STUB).await;
+    let pepper = document("pepper", "The price of black pepper from Kochi is INR 640 per kg.");
+    client.post("/v1/collections/notes/documents", &pepper).await.expect(200);
+
+    let unrelated = "How many goals decided the football final in Madrid?";
+    let found = client.post("/v1/collections/notes/search", &json!({"query": unrelated})).await.expect(200);
+    let scores = &found["results"][0]["scores"];
+    assert!(scores["vector"].as_f64().unwrap() > 0.8, "{scores}");
+    assert_eq!((&scores["cosine_scale"], &scores["rerank"]), (&Value::Null, &Value::Null));
+    let conversation = format!("/v1/conversations/{}/messages", client.conversation().await);
+    for (question, citations) in [(unrelated, 0), ("What is the price of black pepper?", 1)] {
+        let answer = client.post("/v1/answers", &json!({"query": question})).await.expect(200);
+        assert_eq!(answer["citations"].as_array().unwrap().len(), citations, "{answer}");
+        let message = client.post(&conversation, &json!({"content": question})).await.expect(201);
+        let answer = &message["assistant"]["answer"];
+        assert_eq!(answer["citations"].as_array().unwrap().len(), citations, "{message}");
+    }
+}
+
+#[tokio::test]
 async fn given_collections_of_different_models_then_one_question_searches_them_all() {
     let folder = tempfile::tempdir().unwrap();
     let stub = OpenAiStub::start(Script::text("")).await.unwrap();

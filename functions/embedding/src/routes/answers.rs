@@ -49,7 +49,8 @@ pub(crate) struct AnswerBody {
     k: Option<usize>,
     /// Only documents that pass: by their metadata, or by name.
     filter: Option<Filter>,
-    /// Whether a cross-encoder orders the best candidates anew.
+    /// Whether a cross-encoder orders the best candidates anew. It does so unasked where the cosines of a collection's
+    /// embedding model were not measured, and the question is in Latin script.
     #[serde(default)]
     rerank: bool,
     /// Whether the question may be put in other words for the search.

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use mandi_core::{Problem, Result};
 use mandi_http::auth::KnowledgeRead;
 use mandi_http::{ApiResult, Caller, Json};
-use mandi_retrieval::{Filter, Passage, SearchMode, SearchRequest, hybrid};
+use mandi_retrieval::{Filter, Passage, Reranking, SearchMode, SearchRequest, hybrid};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -66,7 +66,7 @@ pub(crate) async fn search(
         mode: body.mode,
         filter: body.filter,
         documents: Vec::new(),
-        rerank: body.rerank,
+        rerank: if body.rerank { Reranking::Always } else { Reranking::Never },
     };
     Ok(Json(SearchResults { results: state.search.search(&caller, request).await? }))
 }

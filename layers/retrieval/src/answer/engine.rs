@@ -16,7 +16,7 @@ use super::shown::Shown;
 use crate::characters::is_mostly_not_latin;
 use crate::citations::VerifiedCitation;
 use crate::extractive::{self, Pick, Reading};
-use crate::passage::{DocumentReference, Passage, SearchMode, SearchRequest};
+use crate::passage::{DocumentReference, Passage, Reranking, SearchMode, SearchRequest};
 use crate::ports::Search;
 use crate::{prompts, rewrite};
 
@@ -220,7 +220,7 @@ impl AnswerEngine {
             mode: SearchMode::Hybrid,
             filter: request.filter.clone(),
             documents: request.documents.clone(),
-            rerank: request.rerank,
+            rerank: if request.rerank { Reranking::Always } else { Reranking::Unmeasured },
         };
         self.search.search(&request.caller, search).await
     }

@@ -44,7 +44,8 @@ pub struct AnswerRequest {
     pub filter: Option<Filter>,
     /// Only these documents, and their collections whatever `collections` says; none for all.
     pub documents: Vec<DocumentReference>,
-    /// Whether the search orders its candidates with the cross-encoder.
+    /// Whether the search orders its candidates with the cross-encoder even where [`crate::Reranking::Unmeasured`] does
+    /// not.
     pub rerank: bool,
     /// How a follow-up is made to stand alone.
     pub rewrite: RewriteMode,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::cosine::CosineScale;
 use crate::fixtures::passage;
 use crate::passage::Scores;
 
@@ -115,10 +116,28 @@ fn a_passage_that_the_cross_encoder_doubts_needs_nearly_all_words() {
 fn given_no_cross_encoder_when_the_vectors_doubt_a_passage_then_it_needs_nearly_all_words() {
     let question = "What salary does the managing director have?";
     let mut found = passage("Terms", "The director of quality manages the samples.");
-    found.scores.vector = Some(DOUBTFUL_COSINE + 0.01);
+    found.scores.vector = Some(CosineScale::MINILM.doubtful + 0.01);
     assert_eq!(relevant(question, &found), [0]);
-    found.scores.vector = Some(DOUBTFUL_COSINE - 0.01);
+    found.scores.vector = Some(CosineScale::MINILM.doubtful - 0.01);
     assert!(relevant(question, &found).is_empty());
+}
+
+#[test]
+fn given_a_cosine_without_a_scale_then_words_decide_and_the_cross_encoder_if_it_was_asked() {
+    let close = "When must the buyer pay the seller?";
+    let far = "What salary does the managing director have?";
+    let mut found = passage("Terms", "The buyer shall pay the seller within 30 days.");
+    found.scores.cosine_scale = None;
+    for cosine in [-0.2, 0.1, 0.8, 1.0] {
+        found.scores.vector = Some(cosine);
+        assert_eq!((relevant(close, &found), relevant(far, &found)), (vec![0], Vec::new()), "{cosine}");
+    }
+    let score = |found: &Passage| Reading::of(close, std::slice::from_ref(found)).candidates()[0].score;
+    let high = score(&found);
+    found.scores.vector = None;
+    assert!((score(&found) - high).abs() < f32::EPSILON);
+    found.scores.rerank = Some(MIN_RERANK);
+    assert_eq!(relevant(far, &found), [0]);
 }
 
 #[test]

@@ -37,8 +37,9 @@ impl Embedder for TopicEmbedder {
     }
 }
 
+/// Two collections of a model of this name.
 #[derive(Debug)]
-struct TwoCollections;
+struct TwoCollections(&'static str);
 
 #[async_trait]
 impl Collections for TwoCollections {
@@ -54,7 +55,7 @@ impl Collections for TwoCollections {
         if caller.tenant.as_str() != "demo" || !["contracts", "rules"].contains(&collection.as_str()) {
             return Err(Problem::not_found("collection"));
         }
-        let model = ModelRef { provider: "test".to_owned(), model: "all-MiniLM-L6-v2".to_owned() };
+        let model = ModelRef { provider: "test".to_owned(), model: self.0.to_owned() };
         Ok(Arc::new(TopicEmbedder(EmbeddingModel { model, dimensions: 3, max_tokens: 256 })))
     }
 }
@@ -75,6 +76,10 @@ fn chunk(id: &str, text: &str, year: f64) -> Chunk {
 }
 
 fn search() -> HybridSearch {
+    search_by("all-MiniLM-L6-v2")
+}
+
+fn search_by(model: &'static str) -> HybridSearch {
     let chunks = [
         ("contracts", chunk("pay", "The buyer shall pay within 30 days of the bill of lading.", 2026.0)),
         ("contracts", chunk("pay-again", "The Buyer shall pay  within 30 days of the bill of lading", 2025.0)),
@@ -87,7 +92,7 @@ fn search() -> HybridSearch {
         let vector = TopicEmbedder::vector(&chunk.text);
         (name(collection), chunk, vector)
     }));
-    HybridSearch::new(Arc::new(index), Arc::new(TwoCollections), Some(Arc::new(WordReranker("Mundra"))))
+    HybridSearch::new(Arc::new(index), Arc::new(TwoCollections(model)), Some(Arc::new(WordReranker("Mundra"))))
 }
 
 fn request(query: &str, mode: SearchMode) -> SearchRequest {
@@ -98,7 +103,7 @@ fn request(query: &str, mode: SearchMode) -> SearchRequest {
         mode,
         filter: None,
         documents: Vec::new(),
-        rerank: false,
+        rerank: Reranking::Never,
     }
 }
 
@@ -160,10 +165,27 @@ async fn a_filter_is_applied_in_both_lists() {
 
 #[tokio::test]
 async fn reranking_orders_anew_and_its_score_counts() {
-    let passages = found(SearchRequest { rerank: true, ..request("pay at the port", SearchMode::Hybrid) }).await;
+    let passages =
+        found(SearchRequest { rerank: Reranking::Always, ..request("pay at the port", SearchMode::Hybrid) }).await;
     assert_eq!(passages[0].document.entity_id, "ship");
     assert_eq!(passages[0].scores.rerank, Some(0.9));
     assert!((passages[0].score - 0.9).abs() < f32::EPSILON);
+}
+
+#[tokio::test]
+async fn given_cosines_without_a_scale_then_a_search_that_has_to_judge_is_reranked_in_latin_script() {
+    for (model, query, reranking, reranked) in [
+        ("titan", "pay at the port", Reranking::Unmeasured, true),
+        ("titan", "pay at the port", Reranking::Never, false),
+        ("titan", "भुगतान कितने दिनों में", Reranking::Unmeasured, false),
+        ("all-MiniLM-L6-v2", "pay at the port", Reranking::Unmeasured, false),
+    ] {
+        let request = SearchRequest { rerank: reranking, ..request(query, SearchMode::Hybrid) };
+        let passages = search_by(model).search(&caller().await, request).await.unwrap();
+        let by_vector = passages.iter().map(|passage| passage.scores).find(|scores| scores.vector.is_some()).unwrap();
+        assert_eq!(by_vector.cosine_scale.is_none(), model == "titan");
+        assert!(passages.iter().all(|passage| passage.scores.rerank.is_some() == reranked), "{model}: {query}");
+    }
 }
 
 #[tokio::test]
