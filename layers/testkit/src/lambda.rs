@@ -66,22 +66,24 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts a function's binary with these environment variables; what it logs goes to a file. Its calls of
-    /// Lambda come to itself, unless the variables say otherwise.
+    /// Starts a function's binary with these environment variables; what it logs goes to a file. Its name is that of
+    /// the binary. Its calls of Lambda come to itself, unless the variables say otherwise.
     ///
     /// # Panics
     /// The binary cannot be started.
     pub async fn start(binary: &Path, environment: &[(String, String)], log: File) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
+        let name = binary.file_name().unwrap().to_string_lossy().into_owned();
+        let router = router(name.clone());
         let task = tokio::spawn(async move {
             // It ends when the function is dropped.
-            let _ = axum::serve(listener, router()).await;
+            let _ = axum::serve(listener, router).await;
         });
         let child = Command::new(binary)
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_ENDPOINT_URL_LAMBDA", format!("http://{address}"))
-            .env("AWS_LAMBDA_FUNCTION_NAME", binary.file_name().unwrap())
+            .env("AWS_LAMBDA_FUNCTION_NAME", name)
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
             .env("AWS_LAMBDA_LOG_GROUP_NAME", "tests")
@@ -119,15 +121,18 @@ impl Drop for Function {
     }
 }
 
-type Chunks = mpsc::UnboundedReceiver<Bytes>;
+/// A piece of an answer; or, as the error, what the runtime says of a function that failed.
+type Chunk = Result<Bytes, Bytes>;
+type Chunks = mpsc::UnboundedReceiver<Chunk>;
 
 /// The requests to one process.
 #[derive(Debug)]
 struct Requests {
+    function: String,
     number: AtomicU64,
     send: mpsc::UnboundedSender<(String, Bytes)>,
     next: tokio::sync::Mutex<mpsc::UnboundedReceiver<(String, Bytes)>>,
-    answers: Mutex<HashMap<String, mpsc::UnboundedSender<Bytes>>>,
+    answers: Mutex<HashMap<String, mpsc::UnboundedSender<Chunk>>>,
 }
 
 impl Requests {
@@ -139,14 +144,15 @@ impl Requests {
         chunks
     }
 
-    fn answers(&self) -> MutexGuard<'_, HashMap<String, mpsc::UnboundedSender<Bytes>>> {
+    fn answers(&self) -> MutexGuard<'_, HashMap<String, mpsc::UnboundedSender<Chunk>>> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn router() -> Router {
+fn router(function: String) -> Router {
     let (send, next) = mpsc::unbounded_channel();
-    let requests = Requests { number: AtomicU64::new(0), send, next: next.into(), answers: Mutex::default() };
+    let number = AtomicU64::new(0);
+    let requests = Requests { function, number, send, next: next.into(), answers: Mutex::default() };
     Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next_request))
         .route("/2018-06-01/runtime/invocation/{id}/response", post(answered))
@@ -180,26 +186,44 @@ async fn answered(
     let mut chunks = body.into_data_stream();
     while let Some(Ok(chunk)) = chunks.next().await {
         if let Some(waiting) = &waiting {
-            let _ = waiting.send(chunk);
+            let _ = waiting.send(Ok(chunk));
         }
     }
     StatusCode::ACCEPTED
 }
 
-async fn failed(State(requests): State<Arc<Requests>>, extract::Path(id): extract::Path<String>) -> StatusCode {
-    requests.answers().remove(&id);
+async fn failed(
+    State(requests): State<Arc<Requests>>,
+    extract::Path(id): extract::Path<String>,
+    said: Bytes,
+) -> StatusCode {
+    if let Some(waiting) = requests.answers().remove(&id) {
+        let _ = waiting.send(Err(said));
+    }
     StatusCode::ACCEPTED
 }
 
-/// Lambda's `Invoke`: the payload is the event.
-async fn invoke(State(requests): State<Arc<Requests>>, headers: HeaderMap, payload: Bytes) -> Response {
+/// Lambda's `Invoke`: the payload is the event. A function that fails is a status 200 with a header that says so.
+async fn invoke(
+    State(requests): State<Arc<Requests>>,
+    extract::Path(name): extract::Path<String>,
+    headers: HeaderMap,
+    payload: Bytes,
+) -> Response {
+    if name != requests.function {
+        let told = json!({"Type": "User", "Message": format!("Function not found: {name}")}).to_string();
+        return (StatusCode::NOT_FOUND, [("x-amzn-errortype", "ResourceNotFoundException")], told).into_response();
+    }
     let mut chunks = requests.begin(payload);
     if headers.get("x-amz-invocation-type").is_some_and(|kind| kind == "Event") {
         return StatusCode::ACCEPTED.into_response();
     }
     let mut answer = BytesMut::new();
     while let Some(chunk) = chunks.recv().await {
-        answer.extend_from_slice(&chunk);
+        match chunk {
+            Ok(bytes) => answer.extend_from_slice(&bytes),
+            Err(said) => return ([("x-amz-function-error", "Unhandled")], said).into_response(),
+        }
     }
     answer.freeze().into_response()
 }
@@ -216,13 +240,14 @@ async fn gateway(State(requests): State<Arc<Requests>>, request: Request) -> Res
         if let Some(end) = end {
             let metadata: Value = serde_json::from_slice(&begun[..end]).unwrap();
             let first = begun.split_off(end + METADATA_END.len()).freeze();
-            let rest = futures::stream::unfold(chunks, |mut chunks| async { Some((chunks.recv().await?, chunks)) });
+            let rest =
+                futures::stream::unfold(chunks, |mut chunks| async { Some((chunks.recv().await?.ok()?, chunks)) });
             let body = futures::stream::iter([first]).chain(rest).map(Ok::<_, std::convert::Infallible>);
             return streamed(&metadata, Body::from_stream(body));
         }
         match chunks.recv().await {
-            Some(chunk) => begun.extend_from_slice(&chunk),
-            None => return StatusCode::BAD_GATEWAY.into_response(),
+            Some(Ok(chunk)) => begun.extend_from_slice(&chunk),
+            Some(Err(_)) | None => return StatusCode::BAD_GATEWAY.into_response(),
         }
     }
 }
