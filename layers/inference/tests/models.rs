@@ -77,7 +77,7 @@ fn given_texts_of_many_scripts_and_lengths_when_encoded_then_the_vectors_are_tho
         let encoded = &ENCODER.encode(&[&reference.text])[0];
 
         let difference = largest_difference(&encoded.vector, &reference.vector);
-        assert!(difference < 1e-5, "{difference} for {:?}", reference.text);
+        assert!(difference < 1e-4, "{difference} for {:?}", reference.text);
     }
 }
 

@@ -4,8 +4,9 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::function::gelu;
+use super::packed::{PackedStrip, pack};
 use super::strip::{Blocks, STRIP, Strip};
-use super::tile::{multiply_rows, tile_rows, vectors_mut};
+use super::tile::{multiply_rows, tile_rows, vectors, vectors_mut};
 
 /// How many inputs are summed up for all rows before the next ones: their weights for one block of outputs stay in
 /// the first-level cache meanwhile.
@@ -45,7 +46,9 @@ pub(crate) struct Part {
 pub(crate) struct Linear {
     inputs: usize,
     /// For each block of outputs: a strip for each input.
-    weights: Vec<Strip>,
+    weights: Vec<PackedStrip>,
+    /// A strip for each block of outputs.
+    scale: Vec<Strip>,
     /// A strip for each block of outputs.
     bias: Vec<Strip>,
 }
@@ -54,27 +57,16 @@ impl Linear {
     /// Puts parts side by side. Inputs and the outputs of each part are multiples of [`STRIP`], and a part has as
     /// many numbers as they say: callers check that when they read the file.
     pub(crate) fn new(inputs: usize, parts: &[Part]) -> Self {
-        let mut weights = Vec::new();
-        let mut bias = Vec::new();
-        for part in parts {
-            let outputs = part.bias.len();
-            bias.extend(part.bias.as_chunks::<STRIP>().0.iter().map(|chunk| Strip(*chunk)));
-            weights.par_extend((0..outputs / STRIP * inputs).into_par_iter().with_min_len(inputs).map(|at| {
-                let (block, input) = (at / inputs, at % inputs);
-                let first = block * STRIP;
-                match part.order {
-                    Order::InputMajor => {
-                        let mut strip = Strip::ZERO;
-                        strip.0.copy_from_slice(&part.weights[input * outputs + first..][..STRIP]);
-                        strip
-                    }
-                    Order::OutputMajor => {
-                        Strip(std::array::from_fn(|output| part.weights[(first + output) * inputs + input]))
-                    }
-                }
-            }));
-        }
-        Self { inputs, weights, bias }
+        let blocks = parts.iter().map(|part| part.bias.len() / STRIP).sum();
+        let mut weights = vec![PackedStrip::ZERO; blocks * inputs];
+        let mut scale = vec![Strip::ZERO; blocks];
+        let of_part = |part| (0..).map_while(move |block| block_weights(part, inputs, block));
+        let sources: Vec<_> = parts.iter().flat_map(of_part).collect();
+        weights.par_chunks_mut(inputs).zip(&mut scale).zip(sources).for_each(|((packed, scale), source)| {
+            *scale = pack(packed, source);
+        });
+        let bias = parts.iter().flat_map(|part| part.bias.as_chunks::<STRIP>().0).map(|chunk| Strip(*chunk)).collect();
+        Self { inputs, weights, scale, bias }
     }
 
     /// Applies the layer to each row of `x`. With `parallel` the outputs are shared among the threads of the current
@@ -82,16 +74,17 @@ impl Linear {
     pub(crate) fn apply(&self, x: &Blocks, activation: Activation, parallel: bool) -> Blocks {
         let mut out = Blocks::zeroed(x.rows(), self.bias.len());
         let share = if parallel { self.bias.len().div_ceil(rayon::current_num_threads()) } else { self.bias.len() };
-        let job = |((out, weights), bias)| {
-            let blocks = OutputBlocks { x, inputs: self.inputs, weights, bias, activation, out };
+        let job = |(((out, weights), scale), bias)| {
+            let blocks = OutputBlocks { x, inputs: self.inputs, weights, scale, bias, activation, out };
             Arch::new().dispatch(blocks);
         };
         let outs = out.strips_mut();
         if share == self.bias.len() {
-            job(((outs, &self.weights), &self.bias));
+            job((((outs, &self.weights), &self.scale), &self.bias));
         } else {
             outs.par_chunks_mut(share * x.rows())
                 .zip(self.weights.par_chunks(share * self.inputs))
+                .zip(self.scale.par_chunks(share))
                 .zip(self.bias.par_chunks(share))
                 .for_each(job);
         }
@@ -99,11 +92,26 @@ impl Linear {
     }
 }
 
+/// The weight of an input and an output, counted from the block's first one.
+type BlockWeights<'a> = Box<dyn Fn(usize, usize) -> f32 + Send + 'a>;
+
+/// The weights of a part's block of outputs; `None` behind the last one.
+fn block_weights(part: &Part, inputs: usize, block: usize) -> Option<BlockWeights<'_>> {
+    let (first, outputs) = (block * STRIP, part.bias.len());
+    (first < outputs).then(|| -> BlockWeights<'_> {
+        match part.order {
+            Order::InputMajor => Box::new(move |input, output| part.weights[input * outputs + first + output]),
+            Order::OutputMajor => Box::new(move |input, output| part.weights[(first + output) * inputs + input]),
+        }
+    })
+}
+
 /// Some blocks of outputs of a layer, for all rows.
 struct OutputBlocks<'a> {
     x: &'a Blocks,
     inputs: usize,
-    weights: &'a [Strip],
+    weights: &'a [PackedStrip],
+    scale: &'a [Strip],
     bias: &'a [Strip],
     activation: Activation,
     out: &'a mut [Strip],
@@ -116,20 +124,37 @@ impl WithSimd for OutputBlocks<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let rows = self.x.rows();
         let tiles = rows.div_ceil(tile_rows::<S>());
-        let blocks = self.out.chunks_exact_mut(rows).zip(self.weights.chunks_exact(self.inputs)).zip(self.bias);
-        for ((out, weights), bias) in blocks {
-            out.fill(*bias);
+        let blocks = self.out.chunks_exact_mut(rows).zip(self.weights.chunks_exact(self.inputs));
+        let mut unpacked = [Strip::ZERO; SLICE];
+        for ((out, weights), (scale, bias)) in blocks.zip(self.scale.iter().zip(self.bias)) {
+            out.fill(Strip::ZERO);
             let slices = self.x.strips().chunks(SLICE / STRIP * rows).zip(weights.chunks(SLICE));
             for (x, weights) in slices {
+                for (packed, unpacked) in weights.iter().zip(&mut unpacked) {
+                    packed.unpack(simd, unpacked);
+                }
                 for tile in 0..tiles {
                     // Tiles of equal height, give or take a row, instead of full ones and a remainder.
                     let (first, last) = (tile * rows / tiles, (tile + 1) * rows / tiles);
-                    multiply_rows(simd, x, rows, first, weights, &mut out[first..last]);
+                    multiply_rows(simd, x, rows, first, &unpacked[..weights.len()], &mut out[first..last]);
                 }
             }
+            scale_and_shift(simd, out, scale, bias);
             if self.activation == Activation::Gelu {
                 apply_gelu(simd, out);
             }
+        }
+    }
+}
+
+/// `x scale + bias` for each strip.
+#[inline(always)]
+fn scale_and_shift<S: Simd>(simd: S, strips: &mut [Strip], scale: &Strip, bias: &Strip) {
+    for strip in strips {
+        for ((value, scale), bias) in
+            vectors_mut::<S>(strip).iter_mut().zip(vectors::<S>(scale)).zip(vectors::<S>(bias))
+        {
+            *value = simd.mul_add_e_f32s(*value, *scale, *bias);
         }
     }
 }

@@ -7,6 +7,7 @@ mod attention;
 mod function;
 mod linear;
 mod norm;
+mod packed;
 mod strip;
 #[cfg(test)]
 mod tests;
