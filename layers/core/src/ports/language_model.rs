@@ -153,12 +153,8 @@ impl From<ModelError> for Problem {
             ModelError::Unauthorised => {
                 (ProblemKind::UpstreamFailed, "the model's provider rejects the configured credentials")
             }
-            ModelError::Truncated(_) => {
-                (ProblemKind::StreamInterrupted, "the model's answer was cut off; ask again")
-            }
-            ModelError::Broken(_) => {
-                (ProblemKind::Unavailable, "the local model cannot run; `mandi doctor` says why")
-            }
+            ModelError::Truncated(_) => (ProblemKind::StreamInterrupted, "the model's answer was cut off; ask again"),
+            ModelError::Broken(_) => (ProblemKind::Unavailable, "the local model cannot run; `mandi doctor` says why"),
         };
         let retry_after = match &error {
             ModelError::Throttled { retry_after } => {

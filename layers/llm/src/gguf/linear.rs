@@ -3,48 +3,50 @@
 use std::io::{Read, Seek};
 
 use candle_core::quantized::gguf_file::Content;
-use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
-use candle_core::{Device, Module, Result, Tensor};
-use std::sync::Arc;
+use candle_core::{Device, Error, Result, Tensor};
 
-/// From so many rows on, the weights are unpacked to f32 for one product.
+use super::packed::{BLOCK, PackedMatrix};
+
+/// From so many rows on, the weights are unpacked to f32 for one product of matrices.
 ///
-/// One row reads each weight once, so that the time goes into memory: 8-bit weights take a quarter of f32's.
-/// Many rows use each weight many times, and f32 products (FMA, cache blocking) beat the 8-bit ones by far
-/// more than unpacking costs.
-pub(super) const MANY_ROWS: usize = 12;
+/// One row reads each weight once, so that the time goes into memory. Many rows use each weight many times, and a
+/// product that keeps what it uses in the caches beats that by far more than unpacking costs.
+const MANY_ROWS: usize = 12;
 
-/// The weights of a linear map without bias, 8 bits each in blocks of 32 (Q8_0).
+/// The weights of a linear map without bias.
 #[derive(Debug)]
 pub(super) struct Linear {
-    weights: Arc<QTensor>,
-    product: QMatMul,
+    weights: PackedMatrix,
 }
 
 impl Linear {
-    /// Reads a tensor of any quantisation. Those without a vectorised product in candle (Q4_1 among them, 4 to
-    /// 5 times slower here) are converted to Q8_0, whose rounding is finer than theirs.
+    /// Reads a tensor of any quantisation. Its rounding is coarser than that of the 8 bits in which it is kept.
     pub(super) fn load(content: &Content, reader: &mut (impl Read + Seek), name: &str) -> Result<Self> {
-        let tensor = content.tensor(reader, name, &Device::Cpu)?;
-        let weights = match tensor.dtype() {
-            GgmlDType::Q8_0 => tensor,
-            _ => QTensor::quantize(&tensor.dequantize(&Device::Cpu)?, GgmlDType::Q8_0)?,
-        };
-        let weights = Arc::new(weights);
-        Ok(Self { product: QMatMul::from_arc(Arc::clone(&weights))?, weights })
+        let tensor = content.tensor(reader, name, &Device::Cpu)?.dequantize(&Device::Cpu)?;
+        let (_, inputs) = tensor.dims2()?;
+        if !inputs.is_multiple_of(BLOCK) {
+            return Err(Error::Msg(format!("`{name}` has rows of {inputs} numbers, which is no multiple of {BLOCK}")));
+        }
+        Ok(Self { weights: PackedMatrix::new(inputs, &tensor.flatten_all()?.to_vec1()?) })
     }
 
     /// Maps rows `[n, inputs]` to `[n, outputs]`.
     pub(super) fn forward(&self, rows: &Tensor) -> Result<Tensor> {
-        if rows.dim(0)? < MANY_ROWS {
-            self.product.forward(rows)
+        let (count, inputs) = rows.dims2()?;
+        let outputs = self.weights.outputs();
+        if count < MANY_ROWS {
+            let numbers = rows.flatten_all()?.to_vec1::<f32>()?;
+            let products = numbers.chunks_exact(inputs).flat_map(|row| self.weights.apply(row)).collect();
+            Tensor::from_vec(products, (count, outputs), &Device::Cpu)
         } else {
-            rows.matmul(&self.weights.dequantize(&Device::Cpu)?.t()?)
+            let weights = Tensor::from_vec(self.weights.unpack(), (outputs, inputs), &Device::Cpu)?;
+            rows.matmul(&weights.t()?)
         }
     }
 
-    /// The weights' rows of these numbers: the map read as a table of embeddings.
-    pub(super) fn rows(&self, numbers: &Tensor) -> Result<Tensor> {
-        self.weights.embedding(numbers)
+    /// The weights of these outputs, `[n, inputs]`: the map read as a table of embeddings.
+    pub(super) fn rows(&self, numbers: &[u32]) -> Result<Tensor> {
+        let rows = numbers.iter().flat_map(|number| self.weights.row(*number as usize)).collect();
+        Tensor::from_vec(rows, (numbers.len(), self.weights.inputs()), &Device::Cpu)
     }
 }

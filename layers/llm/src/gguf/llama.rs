@@ -3,7 +3,7 @@
 use std::io::{Read, Seek};
 
 use candle_core::quantized::gguf_file::Content;
-use candle_core::{DType, Device, Error, Result, Tensor};
+use candle_core::{Device, Error, Result, Tensor};
 use candle_nn::kv_cache::KvCache;
 use candle_nn::ops::rms_norm;
 
@@ -91,8 +91,7 @@ impl Llama {
         session: &mut Session,
         cancelled: &dyn Fn() -> bool,
     ) -> std::result::Result<Tensor, Interrupted> {
-        let numbers = Tensor::new(tokens, &Device::Cpu)?;
-        let mut rows = self.embedding.rows(&numbers)?.to_dtype(DType::F32)?;
+        let mut rows = self.embedding.rows(tokens)?;
         for (layer, cache) in self.layers.iter().zip(&mut session.caches) {
             if cancelled() {
                 return Err(Interrupted::Cancelled);

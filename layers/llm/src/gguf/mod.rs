@@ -10,6 +10,7 @@ mod layer;
 mod lazy;
 mod linear;
 mod llama;
+mod packed;
 mod prompt;
 mod sampler;
 mod stop;
@@ -56,6 +57,9 @@ pub struct GgufModel {
 struct Parts {
     tokenizer: GgufTokenizer,
     llama: Llama,
+    /// A generation runs on these: a thread of its own would sleep and be woken for each of its thousands of products,
+    /// and what others do with the process's pool would have to wait.
+    threads: rayon::ThreadPool,
 }
 
 impl GgufModel {
@@ -69,9 +73,13 @@ impl GgufModel {
         let broken = |error: candle_core::Error| file::broken(path, &error.to_string());
         let tokenizer = GgufTokenizer::from_gguf(&content).map_err(broken)?;
         let llama = Llama::load(&content, &mut reader).map_err(broken)?;
+        let threads = rayon::ThreadPoolBuilder::new()
+            .thread_name(|number| format!("{PROVIDER}-model-{number}"))
+            .build()
+            .map_err(|error| ModelError::Broken(format!("no threads for the model: {error}")))?;
         Ok(Self {
             name: name.into(),
-            parts: Arc::new(Parts { tokenizer, llama }),
+            parts: Arc::new(Parts { tokenizer, llama, threads }),
             turn: Arc::new(Semaphore::new(1)),
             timeouts,
         })
@@ -118,7 +126,7 @@ impl GgufModel {
             let (sender, mut receiver) = mpsc::unbounded_channel();
             let task = tokio::task::spawn_blocking(move || {
                 let _permit = permit;
-                run(&parts.llama, &parts.tokenizer, &job, &sender);
+                parts.threads.install(|| run(&parts.llama, &parts.tokenizer, &job, &sender));
             });
             while let Some(event) = receiver.recv().await {
                 yield event;
