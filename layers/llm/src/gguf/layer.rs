@@ -5,8 +5,9 @@ use std::io::{Read, Seek};
 use candle_core::quantized::gguf_file::Content;
 use candle_core::{DType, Device, Error, Result, Tensor};
 use candle_nn::kv_cache::KvCache;
-use candle_nn::ops::{rms_norm, silu, softmax_last_dim};
+use candle_nn::ops::rms_norm;
 use candle_nn::rotary_emb::rope_i;
+use rayon::prelude::*;
 
 use super::linear::Linear;
 
@@ -113,7 +114,7 @@ impl Layer {
         let normed = rms_norm(rows, &self.attention_norm, self.epsilon)?;
         let rows = (rows + self.attend(&normed, rotation, position, cache)?)?;
         let normed = rms_norm(&rows, &self.feed_norm, self.epsilon)?;
-        let gated = (silu(&self.gate.forward(&normed)?)? * self.up.forward(&normed)?)?;
+        let gated = gate(&self.gate.forward(&normed)?, &self.up.forward(&normed)?)?;
         &rows + self.down.forward(&gated)?
     }
 
@@ -141,20 +142,43 @@ impl Layer {
     /// are the queries' own: `[block, hidden]`.
     fn attend_block(&self, queries: &Tensor, keys: &Tensor, values: &Tensor) -> Result<Tensor> {
         let Shape { heads, kv_heads, head } = self.shape;
-        let (block, seen) = (queries.dim(1)?, keys.dim(1)?);
+        let block = queries.dim(1)?;
         // The heads of a group lie next to each other: as more rows they share their keys without a copy.
         let grouped = queries.contiguous()?.reshape((kv_heads, heads / kv_heads * block, head))?;
-        let scores = grouped.matmul(&keys.t()?)?.reshape((heads, block, seen))?;
-        let scores = if block > 1 { scores.broadcast_add(&causal_mask(block, seen)?)? } else { scores };
-        let weights = softmax_last_dim(&scores)?.reshape((kv_heads, heads / kv_heads * block, seen))?;
+        let weights = causal_softmax(&grouped.matmul(&keys.t()?)?, block)?;
         let mixed = weights.matmul(values)?.reshape((heads, block, head))?;
         mixed.transpose(0, 1)?.reshape((block, heads * head))
     }
 }
 
-/// `[block, seen]`: minus infinity where a query would see a later token.
-fn causal_mask(block: usize, seen: usize) -> Result<Tensor> {
-    let before = seen - block;
-    let row = |query: usize| (0..seen).map(move |key| if key > before + query { f32::NEG_INFINITY } else { 0.0 });
-    Tensor::from_vec((0..block).flat_map(row).collect(), (block, seen), &Device::Cpu)
+/// Softmax of each row of scores `[kv_heads, rows, seen]` over the keys that its query may see. The rows are those of
+/// `block` queries again and again; the last of these sees all keys, each one before it one less.
+fn causal_softmax(scores: &Tensor, block: usize) -> Result<Tensor> {
+    let seen = scores.dim(2)?;
+    let mut numbers = scores.flatten_all()?.to_vec1::<f32>()?;
+    numbers.par_chunks_mut(seen).enumerate().for_each(|(row, scores)| {
+        let (scores, later) = scores.split_at_mut(seen - (block - 1 - row % block));
+        let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut sum = 0.0;
+        for score in &mut *scores {
+            *score = (*score - highest).exp();
+            sum += *score;
+        }
+        scores.iter_mut().for_each(|score| *score /= sum);
+        later.fill(0.0);
+    });
+    Tensor::from_vec(numbers, scores.shape(), &Device::Cpu)
+}
+
+/// SwiGLU (Shazeer, arXiv:2002.05202): `silu(gate) up`, number by number.
+fn gate(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    let mut numbers = gate.flatten_all()?.to_vec1::<f32>()?;
+    let up_numbers = up.flatten_all()?.to_vec1::<f32>()?;
+    let width = up.dim(1)?;
+    numbers.par_chunks_mut(width).zip(up_numbers.par_chunks(width)).for_each(|(gates, ups)| {
+        for (gate, up) in gates.iter_mut().zip(ups) {
+            *gate *= up / (1.0 + (-*gate).exp());
+        }
+    });
+    Tensor::from_vec(numbers, up.shape(), &Device::Cpu)
 }

@@ -7,11 +7,8 @@ use candle_core::{Device, Error, Result, Tensor};
 
 use super::packed::{BLOCK, PackedMatrix};
 
-/// From so many rows on, the weights are unpacked to f32 for one product of matrices.
-///
-/// One row reads each weight once, so that the time goes into memory. Many rows use each weight many times, and a
-/// product that keeps what it uses in the caches beats that by far more than unpacking costs.
-const MANY_ROWS: usize = 12;
+/// From so many rows on, all share what is unpacked of the weights.
+const MANY_ROWS: usize = 6;
 
 /// The weights of a linear map without bias.
 #[derive(Debug)]
@@ -34,14 +31,13 @@ impl Linear {
     pub(super) fn forward(&self, rows: &Tensor) -> Result<Tensor> {
         let (count, inputs) = rows.dims2()?;
         let outputs = self.weights.outputs();
-        if count < MANY_ROWS {
-            let numbers = rows.flatten_all()?.to_vec1::<f32>()?;
-            let products = numbers.chunks_exact(inputs).flat_map(|row| self.weights.apply(row)).collect();
-            Tensor::from_vec(products, (count, outputs), &Device::Cpu)
+        let numbers = rows.flatten_all()?.to_vec1::<f32>()?;
+        let products = if count < MANY_ROWS {
+            numbers.chunks_exact(inputs).flat_map(|row| self.weights.apply(row)).collect()
         } else {
-            let weights = Tensor::from_vec(self.weights.unpack(), (outputs, inputs), &Device::Cpu)?;
-            rows.matmul(&weights.t()?)
-        }
+            self.weights.apply_to_many(&numbers)
+        };
+        Tensor::from_vec(products, (count, outputs), &Device::Cpu)
     }
 
     /// The weights of these outputs, `[n, inputs]`: the map read as a table of embeddings.

@@ -1,8 +1,10 @@
-//! A matrix of weights in 8 bits that multiplies one vector quickly, with the vector in f32.
+//! A matrix of weights in 8 bits that multiplies vectors of f32 quickly, one of them or many.
 //!
-//! The time of such a product goes into reading the weights, so they are kept small; a block of 32 weights of an output
+//! The time of a product with one vector goes into reading the weights, so they are kept small; a block of 32 weights of an output
 //! shares a scale, as in GGML's Q8_0. Sixteen outputs lie side by side, so that a sum for each needs no adding up of
 //! lanes. The vectors are `pulp`'s: AVX-512, AVX2 or NEON, chosen when it runs.
+
+mod many;
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -74,36 +76,21 @@ impl PackedMatrix {
         out
     }
 
-    /// The numbers `[outputs][inputs]`.
-    pub(super) fn unpack(&self) -> Vec<f32> {
-        let mut numbers = vec![0.0; self.outputs * self.inputs];
-        let groups = self.blocks.par_chunks(self.inputs / BLOCK);
-        numbers.par_chunks_mut(LANES * self.inputs).zip(groups).for_each(|(rows, blocks)| {
-            for (lane, row) in rows.chunks_exact_mut(self.inputs).enumerate() {
-                unpack_lane(blocks, lane, row);
-            }
-        });
-        numbers
-    }
-
     /// The numbers of one output.
     pub(super) fn row(&self, output: usize) -> Vec<f32> {
-        let of_group = self.inputs / BLOCK;
-        let mut row = vec![0.0; self.inputs];
-        unpack_lane(&self.blocks[output / LANES * of_group..][..of_group], output % LANES, &mut row);
-        row
-    }
-}
-
-fn unpack_lane(blocks: &[Block], lane: usize, row: &mut [f32]) {
-    for (block, numbers) in blocks.iter().zip(row.as_chunks_mut::<BLOCK>().0) {
-        for (words, numbers) in block.words.iter().zip(numbers.as_chunks_mut::<IN_WORD>().0) {
-            *numbers = words[lane].to_le_bytes().map(|byte| (f32::from(byte) - OFFSET) * block.scales[lane]);
-        }
+        let (of_group, lane) = (self.inputs / BLOCK, output % LANES);
+        let blocks = &self.blocks[output / LANES * of_group..][..of_group];
+        blocks.iter().flat_map(|block| block.numbers(lane)).collect()
     }
 }
 
 impl Block {
+    /// The numbers of an output.
+    fn numbers(&self, lane: usize) -> impl Iterator<Item = f32> {
+        let bytes = self.words.iter().flat_map(move |words| words[lane].to_le_bytes());
+        bytes.map(move |byte| (f32::from(byte) - OFFSET) * self.scales[lane])
+    }
+
     /// Packs `BLOCK` inputs, from `first` on, of at most [`LANES`] rows.
     fn pack(rows: &[f32], inputs: usize, first: usize) -> Self {
         let mut block = Self { words: [[u32::from_le_bytes([OFFSET as u8; 4]); LANES]; _], scales: [0.0; LANES] };
@@ -141,14 +128,17 @@ impl WithSimd for Product<'_> {
     }
 }
 
+/// The weights, in units of their scales, that stand in the lowest bytes of words of zeros otherwise.
+#[inline(always)]
+fn number<S: Simd>(simd: S, words: S::u32s) -> S::f32s {
+    let whole = simd.transmute_f32s_u32s(simd.or_u32s(words, simd.splat_u32s(WHOLE)));
+    simd.sub_f32s(whole, simd.splat_f32s(WHOLE_F32 + OFFSET))
+}
+
 /// The sums of a vector of outputs, the one at `place` among those of a group.
 #[inline(always)]
 fn sums<S: Simd>(simd: S, blocks: &[Block], x: &[f32], place: usize) -> S::f32s {
     let byte = simd.splat_u32s(0xFF);
-    let number = |bits| {
-        let whole = simd.transmute_f32s_u32s(simd.or_u32s(bits, simd.splat_u32s(WHOLE)));
-        simd.sub_f32s(whole, simd.splat_f32s(WHOLE_F32 + OFFSET))
-    };
     let shifted = |word, bits| simd.wrapping_dyn_shr_u32s(word, simd.splat_u32s(bits));
     let mut total = simd.splat_f32s(0.0);
     for (block, x) in blocks.iter().zip(x.as_chunks::<BLOCK>().0) {
@@ -156,10 +146,10 @@ fn sums<S: Simd>(simd: S, blocks: &[Block], x: &[f32], place: usize) -> S::f32s 
         for (words, x) in block.words.iter().zip(x.as_chunks::<IN_WORD>().0) {
             let word = S::as_simd_u32s(words).0[place];
             let weights = [
-                number(simd.and_u32s(word, byte)),
-                number(simd.and_u32s(shifted(word, 8), byte)),
-                number(simd.and_u32s(shifted(word, 16), byte)),
-                number(shifted(word, 24)),
+                number(simd, simd.and_u32s(word, byte)),
+                number(simd, simd.and_u32s(shifted(word, 8), byte)),
+                number(simd, simd.and_u32s(shifted(word, 16), byte)),
+                number(simd, shifted(word, 24)),
             ];
             for ((sum, weight), x) in sums.iter_mut().zip(weights).zip(x) {
                 *sum = simd.mul_add_e_f32s(weight, simd.splat_f32s(*x), *sum);
@@ -188,12 +178,27 @@ mod tests {
 
             let product = matrix.apply(&x);
 
-            let unpacked = matrix.unpack();
             assert_eq!(product.len(), outputs);
-            for (output, (value, row)) in product.iter().zip(unpacked.chunks_exact(inputs)).enumerate() {
+            for (output, value) in product.iter().enumerate() {
+                let row = matrix.row(output);
                 let expected: f64 = row.iter().zip(&x).map(|(weight, x)| f64::from(*weight) * f64::from(*x)).sum();
                 assert!((f64::from(*value) - expected).abs() < 0.02, "{output}: {value} where {expected} is expected");
-                assert_eq!(matrix.row(output), row);
+            }
+        }
+    }
+
+    #[test]
+    fn given_many_vectors_when_multiplied_then_each_product_is_the_one_that_the_vector_has_alone() {
+        for (outputs, inputs, count) in [(1, 32, 1), (16, 64, 12), (40, 576, 13), (1000, 192, 30)] {
+            let matrix = PackedMatrix::new(inputs, &numbers(outputs * inputs));
+            let x: Vec<f32> = numbers(count * inputs).into_iter().map(|number| number / 500.0).collect();
+
+            let products = matrix.apply_to_many(&x);
+
+            for (x, products) in x.chunks_exact(inputs).zip(products.chunks_exact(outputs)) {
+                for (value, alone) in products.iter().zip(matrix.apply(x)) {
+                    assert!((value - alone).abs() < 0.02, "{value} where {alone} is expected");
+                }
             }
         }
     }
@@ -201,7 +206,8 @@ mod tests {
     #[test]
     fn given_numbers_when_packed_then_each_is_within_half_a_step_of_its_block() {
         let given = numbers(48 * 64);
-        let unpacked = PackedMatrix::new(64, &given).unpack();
+        let matrix = PackedMatrix::new(64, &given);
+        let unpacked: Vec<f32> = (0..48).flat_map(|output| matrix.row(output)).collect();
         for (given, unpacked) in given.as_chunks::<BLOCK>().0.iter().zip(unpacked.as_chunks::<BLOCK>().0) {
             let step = given.iter().fold(0.0_f32, |largest, number| largest.max(number.abs())) / 127.0;
             for (given, unpacked) in given.iter().zip(unpacked) {
