@@ -8,7 +8,7 @@ use mandi_core::Clock;
 use mandi_core::identity::Authenticator;
 use mandi_core::ports::Records;
 
-use crate::{idempotency, problem, request_log};
+use crate::{body, idempotency, problem, request_log};
 
 /// The largest request body, in bytes: what a Lambda invocation takes (6 MB), less its envelope.
 pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -33,6 +33,7 @@ impl Gate {
             .method_not_allowed_fallback(problem::method_not_allowed)
             .layer(axum::middleware::from_fn_with_state(self.clone(), idempotency::remember))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+            .layer(axum::middleware::from_fn(body::refuse_too_large))
             .layer(axum::middleware::from_fn(request_log::log))
     }
 }

@@ -14,10 +14,11 @@ use axum::response::{IntoResponse, Response};
 use mandi_core::identity::Principal;
 use mandi_core::lease::Lease;
 use mandi_core::ports::{Condition, Key, Partition, Record, RecordsError, Update, Value};
-use mandi_core::{Problem, ProblemKind, Result};
+use mandi_core::{Problem, Result};
 use sha2::{Digest, Sha256};
 
 use crate::auth;
+use crate::body::too_large;
 use crate::gate::{Gate, MAX_BODY_BYTES};
 use crate::problem::ApiError;
 
@@ -86,10 +87,6 @@ fn checked_key(headers: &HeaderMap) -> Result<String> {
         return Ok(key.to_owned());
     }
     Err(Problem::field("Idempotency-Key", "it is 1 to 255 visible ASCII characters, such as a UUID"))
-}
-
-fn too_large() -> Problem {
-    Problem::new(ProblemKind::TooLarge, format!("the body is over {MAX_BODY_BYTES} bytes; split the request"))
 }
 
 fn fingerprint(parts: &[&[u8]]) -> Vec<u8> {

@@ -10,7 +10,7 @@ use mandi_core::{Problem, ProblemKind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::gate::MAX_BODY_BYTES;
+use crate::body::too_large;
 use crate::problem::ApiError;
 
 /// A JSON body, read or written.
@@ -47,8 +47,7 @@ fn expect_json(request: &Request) -> Result<()> {
 #[must_use]
 pub fn unread(rejection: &BytesRejection) -> Problem {
     if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-        let detail = format!("the body is over {MAX_BODY_BYTES} bytes; split the request");
-        return Problem::new(ProblemKind::TooLarge, detail);
+        return too_large();
     }
     Problem::new(ProblemKind::InvalidRequest, "the body could not be read to its end; send it again")
 }

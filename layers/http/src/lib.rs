@@ -2,6 +2,7 @@
 //! server-sent events, paging, logs and the OpenAPI document.
 
 pub mod auth;
+mod body;
 pub mod cursor;
 pub mod gate;
 pub mod idempotency;
