@@ -310,6 +310,11 @@ impl Client {
         assert!(outcomes["documents"].as_array().unwrap().iter().all(indexed), "{outcomes}");
     }
 
+    /// The path of the messages of a new conversation.
+    pub async fn new_messages_path(&self) -> String {
+        format!("/v1/conversations/{}/messages", self.conversation().await)
+    }
+
     /// Waits for the end of a job, and returns it.
     ///
     /// # Panics

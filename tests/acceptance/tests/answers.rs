@@ -82,7 +82,7 @@ async fn a_follow_up_is_understood_from_the_conversation() {
     let folder = tempfile::tempdir().unwrap();
     let server = Setup::on(folder.path()).with_demo().start().await;
     let client = server.client("demo");
-    let path = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let path = client.new_messages_path().await;
     client.post(&path, &json!({"content": "What penalty does the seller pay if a lot of cotton arrives late?", "collections": ["contracts"]})).await.expect(201);
     let second = client
         .post(&path, &json!({"content": "And when must the buyer pay?", "collections": ["contracts"]}))

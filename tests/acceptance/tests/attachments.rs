@@ -31,7 +31,7 @@ async fn given_attachments_then_the_answer_is_of_them_alone_and_the_history_name
     let server = Setup::on(folder.path()).start().await;
     let client = server.client("demo");
     contracts(&client).await;
-    let path = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let path = client.new_messages_path().await;
     for (collection, id, days) in [("old", "C-1", "15 days"), ("new", "C-2", "60 days")] {
         let body = json!({"content": QUESTION, "attachments": [attached(collection, id)]});
         let sent = client.post(&path, &body).await.expect(201);
@@ -58,7 +58,7 @@ async fn given_attachments_of_several_collections_then_a_stream_cites_no_other_d
     let server = Setup::on(folder.path()).start().await;
     let client = server.client("demo");
     contracts(&client).await;
-    let path = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let path = client.new_messages_path().await;
     let body = json!({"content": QUESTION, "collections": ["old"], "attachments": [attached("old", "C-1"), attached("new", "C-2")]});
     let request = client.request(Method::POST, &path).header("accept", "text/event-stream").json(&body);
     let events = events::read(request.send().await.unwrap(), usize::MAX).await;
@@ -74,7 +74,7 @@ async fn given_attachments_that_are_not_there_then_each_is_named_and_nothing_is_
     let server = Setup::on(folder.path()).start().await;
     let client = server.client("demo");
     contracts(&client).await;
-    let path = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let path = client.new_messages_path().await;
     for accept in ["application/json", "text/event-stream"] {
         let attachments = [attached("old", "C-2"), attached("new", "C-2"), attached("none", "C-1")];
         let body = json!({"content": QUESTION, "attachments": attachments});
@@ -87,7 +87,7 @@ async fn given_attachments_that_are_not_there_then_each_is_named_and_nothing_is_
         assert_eq!(pointers, ["/attachments/0", "/attachments/2"]);
     }
     let other = server.client("globex");
-    let other_path = format!("/v1/conversations/{}/messages", other.conversation().await);
+    let other_path = other.new_messages_path().await;
     let body = json!({"content": QUESTION, "attachments": [attached("old", "C-1")]});
     other.post(&other_path, &body).await.expect_problem(422, "unprocessable", "has no `contract`");
     let many = json!({"content": QUESTION, "attachments": vec![attached("old", "C-1"); 11]});

@@ -160,7 +160,7 @@ async fn given_a_provider_that_throttles_then_the_caller_is_told_when_to_come_ba
     let server = with_stub(folder.path(), &stub).start().await;
     let client = server.client("demo");
     collection_of(&client, "notes", STUB).await;
-    let conversation = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let conversation = client.new_messages_path().await;
     for answer in [
         client.post("/v1/embeddings", &json!({"input": "x", "model": STUB})).await,
         client.post("/v1/collections/notes/documents", &document("n1", "Pepper.")).await,
@@ -209,7 +209,7 @@ async fn given_a_model_whose_cosines_are_all_high_then_a_question_that_the_docum
     let scores = &found["results"][0]["scores"];
     assert!(scores["vector"].as_f64().unwrap() > 0.8, "{scores}");
     assert_eq!((&scores["cosine_scale"], &scores["rerank"]), (&Value::Null, &Value::Null));
-    let conversation = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let conversation = client.new_messages_path().await;
     for (question, citations) in [(unrelated, 0), ("What is the price of black pepper?", 1)] {
         let answer = client.post("/v1/answers", &json!({"query": question})).await.expect(200);
         assert_eq!(answer["citations"].as_array().unwrap().len(), citations, "{answer}");
@@ -232,7 +232,7 @@ async fn given_collections_of_different_models_then_one_question_searches_them_a
     client.post("/v1/collections/remote/documents", &pepper).await.expect(200);
     client.post("/v1/collections/near/documents", &rice).await.expect(200);
 
-    let conversation = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let conversation = client.new_messages_path().await;
     for (question, document) in
         [("What is the price of black pepper?", "pepper"), ("What is the price of basmati rice?", "rice")]
     {

@@ -18,7 +18,7 @@ fn calling(aws: Aws, function: &str, url: &str) -> Aws {
 }
 
 async fn sent(client: &Client, body: &Value) -> Answer {
-    let path = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let path = client.new_messages_path().await;
     tokio::time::timeout(PATIENCE, client.post(&path, body)).await.unwrap()
 }
 

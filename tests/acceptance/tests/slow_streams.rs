@@ -15,7 +15,7 @@ const SOURCE: &str = "The buyer shall pay each invoice within 30 days of the inv
 async fn ready(server: &Server) -> (Client, String) {
     let client = server.client("demo");
     client.collection_with("contracts", "C-1", SOURCE).await;
-    let path = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let path = client.new_messages_path().await;
     (client, path)
 }
 
@@ -60,7 +60,7 @@ async fn given_many_readers_that_do_not_read_then_memory_stays_and_another_reade
     let (client, path) = ready(&server).await;
     // The first answer opens what every answer needs.
     events::read(ask(&client, &path).await, usize::MAX).await;
-    let path = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let path = client.new_messages_path().await;
     let begun = ask(&client, &path).await;
     let message = client.get(&path).await.expect(200)["messages"][1]["id"].as_str().unwrap().to_owned();
     let before = memory(&server);

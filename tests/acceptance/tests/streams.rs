@@ -26,7 +26,7 @@ fn cited() -> String {
 async fn ready(server: &Server) -> (Client, String) {
     let client = server.client("demo");
     client.collection_with("contracts", "C-1", SOURCE).await;
-    let path = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let path = client.new_messages_path().await;
     (client, path)
 }
 

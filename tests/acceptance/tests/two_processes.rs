@@ -68,7 +68,7 @@ async fn a_stream_of_one_process_is_resumed_on_another_live_and_after_every_even
     let shared = Shared::start(Duration::from_millis(60)).await;
     let (_a, writing) = shared.aws.function("chat", "a").await;
     let (_b, reading) = shared.aws.function("chat", "b").await;
-    let path = format!("/v1/conversations/{}/messages", writing.conversation().await);
+    let path = writing.new_messages_path().await;
 
     let cut = events::read(ask(&writing, &path).await, 5).await;
     let message = cut[0].data()["message_id"].as_str().unwrap().to_owned();
@@ -93,7 +93,7 @@ async fn a_process_that_is_killed_leaves_one_error_an_incomplete_message_and_one
     let shared = Shared::start(Duration::from_millis(100)).await;
     let (a, writing) = shared.aws.function("chat", "a").await;
     let (_b, reading) = shared.aws.function("chat", "b").await;
-    let path = format!("/v1/conversations/{}/messages", writing.conversation().await);
+    let path = writing.new_messages_path().await;
 
     let seen = events::read(ask(&writing, &path).await, 8).await;
     let message = seen[0].data()["message_id"].as_str().unwrap().to_owned();

@@ -15,7 +15,7 @@ async fn main() {
     let server = Setup::on(folder.path()).with("MANDI_PROVIDER", "local").with_demo().start().await;
     let loaded = started.elapsed().as_secs_f64();
     let client = server.client("demo");
-    let path = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let path = client.new_messages_path().await;
     let request = client.request(Method::POST, &path).header("accept", "text/event-stream");
     let question = json!({"content": "When must the buyer pay the invoices for the cotton?"});
     let events = events::read(request.json(&question).send().await.unwrap(), usize::MAX).await;
