@@ -1,20 +1,28 @@
 //! When to stop.
 
-/// Waits for SIGTERM or Ctrl-C.
-pub async fn asked() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let interrupted = tokio::signal::ctrl_c();
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminated) => {
-            tokio::select! {
-                _ = terminated.recv() => {}
-                _ = interrupted => {}
-            }
+use std::future::{Future, pending};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Listens for SIGTERM and Ctrl-C from this call on; what it returns ends when one of them came.
+pub fn asked() -> impl Future<Output = ()> {
+    let (terminated, interrupted) = (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
+    async {
+        tokio::select! {
+            () = came(terminated) => {}
+            () = came(interrupted) => {}
         }
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM is not listened for");
-            // Without a handler the signal ends the process by itself.
-            let _ = interrupted.await;
-        }
+    }
+}
+
+fn listen(kind: SignalKind) -> Option<Signal> {
+    // Without a handler the signal ends the process by itself.
+    signal(kind).inspect_err(|error| tracing::warn!(%error, "a signal to stop is not listened for")).ok()
+}
+
+async fn came(signal: Option<Signal>) {
+    match signal {
+        Some(mut signal) => drop(signal.recv().await),
+        None => pending().await,
     }
 }

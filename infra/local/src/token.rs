@@ -6,7 +6,7 @@ use std::time::Duration;
 use mandi_core::identity::{Grant, LocalSecret, TokenIssuer};
 use mandi_core::settings::{self, Settings};
 use mandi_core::{Clock, Problem, Result, SystemClock};
-use mandi_local::read_or_make_secret;
+use mandi_local::secret_of;
 
 use crate::commands::{self, Token};
 
@@ -44,7 +44,7 @@ pub fn for_command(settings: &Settings, tenant: &str, user: &str) -> Result<Stri
 
 fn issuer(settings: &Settings) -> Result<TokenIssuer> {
     let folder = settings.required(settings::DATA_DIR)?;
-    let secret = read_or_make_secret(Path::new(folder))?;
+    let secret = secret_of(Path::new(folder))?;
     let secret =
         LocalSecret::new(secret.as_bytes().to_vec()).ok_or_else(|| Problem::internal("the secret is too short"))?;
     let (issuer, audience) = (settings.required(settings::JWT_ISSUER)?, settings.required(settings::JWT_AUDIENCE)?);

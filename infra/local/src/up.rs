@@ -1,7 +1,8 @@
 //! `mandi up`: serves the platform.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IsTerminal};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::time::Duration;
 
 use mandi_core::settings::{self, Settings};
@@ -22,8 +23,13 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How often jobs that nobody works on are looked for, as the schedule does in AWS.
 const RESUME_EVERY: Duration = Duration::from_secs(300);
 
+/// What is logged where a person reads along.
+const LOG_FOR_PEOPLE: &str = "warn";
+
 /// Serves until SIGTERM or Ctrl-C, then drains.
 pub async fn run(settings: Settings, up: &Up) -> Result<()> {
+    let for_people = is_for_people(&settings, up);
+    let settings = if for_people { settings.with(settings::LOG, LOG_FOR_PEOPLE) } else { settings };
     mandi_http::logging::init(&settings)?;
     if let Err(error) = rlimit::increase_nofile_limit(WANTED_FILES) {
         tracing::warn!(%error, "the limit of open files stays as it is");
@@ -48,13 +54,19 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
     }
     let resumer = tokio::spawn(resume(jobs));
     let sweeper = tokio::spawn(sweep(records));
+    let mut asked = pin!(shutdown::asked());
     commands::say(&format!("listening on http://{address}"));
-    if up.demo {
-        demo::load(&settings, &format!("http://{address}")).await?;
-        demo::say_what_next(&settings, address)?;
+    if for_people {
+        let usual = settings::LOG.default.unwrap_or_default();
+        commands::say(&format!("only warnings are logged; set MANDI_LOG={usual} to see each request"));
     }
-
-    shutdown::asked().await;
+    tokio::select! {
+        shown = show_demo(&settings, up, address) => {
+            shown?;
+            asked.await;
+        }
+        () = &mut asked => {}
+    }
     tracing::info!("asked to stop; requests that run are drained");
     stopping.cancel();
     tasks.close();
@@ -70,6 +82,22 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
     resumer.abort();
     running.abort();
     Ok(())
+}
+
+/// Loads the demo tenant, if that was asked for, and says what to do with it.
+async fn show_demo(settings: &Settings, up: &Up, address: SocketAddr) -> Result<()> {
+    if up.demo {
+        commands::say("loading the demo tenant's documents");
+        demo::load(settings, &format!("http://{address}")).await?;
+        demo::say_what_next(settings, address)?;
+    }
+    Ok(())
+}
+
+/// Whether a person reads along, and did not say what is to be logged.
+fn is_for_people(settings: &Settings, up: &Up) -> bool {
+    let read_along = up.demo || std::io::stderr().is_terminal();
+    read_along && settings.referred(settings::LOG.name).is_none()
 }
 
 async fn resume(jobs: Jobs) {

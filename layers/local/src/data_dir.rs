@@ -1,5 +1,7 @@
 //! The data folder: who holds it, which format it has, and the secret that signs local tokens.
 
+mod look;
+
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -12,12 +14,17 @@ use rand::TryRng;
 use tempfile::NamedTempFile;
 
 use crate::faults::is_full;
+pub use look::{Found, look};
 
 /// The version of what lies in a data folder. A later one that reads this one too counts on from here.
 const FORMAT: &str = "1";
 
 /// The length of the secret, in bytes: that of the digest of HS256 (RFC 7518, section 3.2).
 const SECRET_BYTES: usize = 32;
+
+/// The way out for who needs a data folder that is there.
+const FIND_IT: &str = "type this in the folder where `make run` or `mandi up` was typed, or name its data folder with \
+                       --data or MANDI_DATA";
 
 /// Why a data folder cannot be used, and the way out.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +41,17 @@ pub enum DataDirError {
         /// The process, as far as it is known.
         holder: String,
     },
+    /// It is not there, and is not to be made.
+    #[error("the data folder {} is not there (looked in {}); {FIND_IT}", folder.display(), looked_in.display())]
+    NotThere {
+        /// The folder.
+        folder: PathBuf,
+        /// The folder that it would lie in.
+        looked_in: PathBuf,
+    },
+    /// It is there, and no process made a secret in it yet.
+    #[error("{} is no data folder of Mandi: it holds no secret; {FIND_IT}", .0.display())]
+    NoSecret(PathBuf),
     /// There is something of that name, and it is no folder.
     #[error("{} is not a folder; set MANDI_DATA to another place", .0.display())]
     NotAFolder(PathBuf),
@@ -64,7 +82,10 @@ pub enum DataDirError {
         reason: String,
     },
     /// The file system refuses.
-    #[error("the data folder cannot be used: {} ({source})", path.display())]
+    #[error(
+        "the data folder cannot be used: {path} ({source}); mend that, or set MANDI_DATA to another folder",
+        path = path.display()
+    )]
     Io {
         /// What was being opened or made.
         path: PathBuf,
@@ -156,30 +177,44 @@ impl DataDir {
 }
 
 /// The secret of a data folder, also while another process holds it: to sign a token for a running server.
+/// Nothing is made: a new secret is none that a server knows.
 ///
 /// # Errors
 /// See [`DataDirError`].
-pub fn read_or_make_secret(root: &Path) -> Result<Secret, DataDirError> {
-    make_folder(root)?;
+pub fn secret_of(root: &Path) -> Result<Secret, DataDirError> {
     let path = root.join("secret");
-    let failed = |source| DataDirError::Io { path: path.clone(), source };
     match File::open(&path) {
         Ok(file) => read_secret(file, &path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut bytes = [0; SECRET_BYTES];
-            rand::rngs::SysRng.try_fill_bytes(&mut bytes).map_err(|error| failed(io::Error::other(error)))?;
-            let mut file = NamedTempFile::new_in(root).map_err(failed)?;
-            file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-            match file.persist_noclobber(&path) {
-                Ok(_) => Ok(Secret(bytes)),
-                // Another process was faster: its secret is the one.
-                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-                    read_secret(File::open(&path).map_err(failed)?, &path)
-                }
-                Err(error) => Err(failed(error.error)),
-            }
+        Err(error) => Err(match error.kind() {
+            io::ErrorKind::NotFound if root.is_dir() => DataDirError::NoSecret(root.to_owned()),
+            io::ErrorKind::NotFound => look::not_there(root),
+            io::ErrorKind::NotADirectory => DataDirError::NotAFolder(root.to_owned()),
+            _ => DataDirError::Io { path, source: error },
+        }),
+    }
+}
+
+fn read_or_make_secret(root: &Path) -> Result<Secret, DataDirError> {
+    match secret_of(root) {
+        Err(DataDirError::NoSecret(_)) => make_secret(root),
+        read => read,
+    }
+}
+
+fn make_secret(root: &Path) -> Result<Secret, DataDirError> {
+    let path = root.join("secret");
+    let failed = |source| DataDirError::Io { path: path.clone(), source };
+    let mut bytes = [0; SECRET_BYTES];
+    rand::rngs::SysRng.try_fill_bytes(&mut bytes).map_err(|error| failed(io::Error::other(error)))?;
+    let mut file = NamedTempFile::new_in(root).map_err(failed)?;
+    file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    match file.persist_noclobber(&path) {
+        Ok(_) => Ok(Secret(bytes)),
+        // Another process was faster: its secret is the one.
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            read_secret(File::open(&path).map_err(failed)?, &path)
         }
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(failed(error.error)),
     }
 }
 
@@ -216,12 +251,7 @@ fn lock(root: &Path) -> Result<File, DataDirError> {
         options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut number = String::new();
-            let known = file.read_to_string(&mut number).is_ok() && !number.trim().is_empty();
-            let holder = if known { format!("process {}", number.trim()) } else { "another process".to_owned() };
-            return Err(DataDirError::InUse { folder: root.to_owned(), holder });
-        }
+        Err(TryLockError::WouldBlock) => return Err(in_use(root, file)),
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
     // The number is a help for whoever is refused; that it cannot be written is no reason to refuse us.
@@ -232,14 +262,29 @@ fn lock(root: &Path) -> Result<File, DataDirError> {
     Ok(file)
 }
 
+/// The error of a lock that another process has.
+fn in_use(root: &Path, mut lock: File) -> DataDirError {
+    let mut number = String::new();
+    let known = lock.read_to_string(&mut number).is_ok() && !number.trim().is_empty();
+    let holder = if known { format!("process {}", number.trim()) } else { "another process".to_owned() };
+    DataDirError::InUse { folder: root.to_owned(), holder }
+}
+
 fn check_format(root: &Path) -> Result<(), DataDirError> {
+    if has_format(root)? {
+        return Ok(());
+    }
+    let path = root.join("format");
+    fs::write(&path, format!("{FORMAT}\n")).map_err(|source| DataDirError::Io { path, source })
+}
+
+/// Whether the folder says its format, which then is one that this version reads.
+fn has_format(root: &Path) -> Result<bool, DataDirError> {
     let path = root.join("format");
     match fs::read_to_string(&path) {
-        Ok(text) if text.trim() == FORMAT => Ok(()),
+        Ok(text) if text.trim() == FORMAT => Ok(true),
         Ok(text) => Err(DataDirError::OtherFormat { folder: root.to_owned(), found: text.trim().to_owned() }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::write(&path, format!("{FORMAT}\n")).map_err(|source| DataDirError::Io { path, source })
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(DataDirError::Io { path, source }),
     }
 }

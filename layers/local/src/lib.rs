@@ -6,6 +6,6 @@ mod faults;
 mod objects;
 mod records;
 
-pub use data_dir::{DataDir, DataDirError, Secret, read_or_make_secret};
+pub use data_dir::{DataDir, DataDirError, Found, Secret, look, secret_of};
 pub use objects::FileObjects;
 pub use records::RedbRecords;

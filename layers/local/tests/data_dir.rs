@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use mandi_core::{Problem, ProblemKind};
-use mandi_local::{DataDir, DataDirError, read_or_make_secret};
+use mandi_local::{DataDir, DataDirError, Found, look, secret_of};
 
 #[test]
 fn a_folder_that_is_held_is_refused_with_its_name_the_holder_and_the_way_out() {
@@ -34,7 +34,7 @@ fn the_secret_is_made_once_and_only_its_owner_may_read_it() {
     assert_eq!(first.secret().as_bytes().len(), 32);
     assert!(!format!("{first:?}").contains(&format!("{:?}", &first.secret().as_bytes()[..4])[1..8]));
 
-    let while_held = read_or_make_secret(first.path()).unwrap();
+    let while_held = secret_of(first.path()).unwrap();
     assert_eq!(while_held.as_bytes(), first.secret().as_bytes());
 
     let other = DataDir::open(folder.path().join("other")).unwrap();
@@ -91,4 +91,53 @@ fn what_a_killed_process_left_half_written_is_removed() {
     mandi_local::FileObjects::open(&data).unwrap();
 
     assert!(!left.exists());
+}
+
+#[test]
+fn given_no_folder_when_its_secret_is_asked_for_then_what_was_looked_for_is_said_and_nothing_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("data");
+
+    let refused = secret_of(&missing).unwrap_err().to_string();
+
+    let looked_in = format!("{} is not there (looked in {})", missing.display(), folder.path().display());
+    assert!(refused.contains(&looked_in) && refused.contains("--data or MANDI_DATA"), "{refused}");
+    assert!(!missing.exists());
+}
+
+#[test]
+fn given_a_folder_without_a_secret_when_it_is_asked_for_then_none_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(secret_of(folder.path()), Err(DataDirError::NoSecret(_))));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn given_no_folder_when_it_is_looked_at_then_it_can_be_made_and_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(look(&folder.path().join("new/data")).unwrap(), Found::Nothing);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let refused = look(&file.join("data")).unwrap_err();
+    assert!(matches!(&refused, DataDirError::NotAFolder(path) if *path == file), "{refused}");
+}
+
+#[test]
+fn given_a_folder_when_it_is_looked_at_then_what_would_be_refused_is_said_and_its_files_stay_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(look(folder.path()).unwrap(), Found::Free);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+
+    let held = DataDir::open(folder.path()).unwrap();
+    assert!(matches!(look(folder.path()), Err(DataDirError::InUse { .. })));
+    drop(held);
+    assert_eq!(look(folder.path()).unwrap(), Found::Free);
+
+    fs::write(folder.path().join("secret"), "short").unwrap();
+    assert!(matches!(look(folder.path()), Err(DataDirError::DamagedSecret(_))));
+    fs::write(folder.path().join("format"), "2\n").unwrap();
+    assert!(matches!(look(folder.path()), Err(DataDirError::OtherFormat { .. })));
+    assert_eq!(fs::read_to_string(folder.path().join("secret")).unwrap(), "short");
 }
