@@ -44,7 +44,7 @@ test-steps: export MANDI_STEPS ?= $(STEPS)
 test-steps:
 	@$(STEP) "system packages" "1 s; 1 min the first time" scripts/setup.sh --tests
 	@$(STEP) "python environment" "1 s; 2 min the first time" scripts/venv.sh "$(MANDI_TEST_VENV)"
-	@$(STEP) "models, texts of tests" "1 s; 1 min the first time" python3 scripts/models.py --verify --tests
+	@$(STEP) "models, texts of tests" "1 s; 1 min the first time" python3 scripts/models.py --tests
 	@$(STEP) "formatting" "2 s" cargo fmt --all --check
 	@$(STEP) "licences and sources" "5 s" $(MAKE) --no-print-directory deny
 	@$(STEP) "SAM template" "15 s" $(MAKE) --no-print-directory sam-validate
@@ -78,7 +78,8 @@ sam-validate: venv ## the template, by SAM and cfn-lint
 
 invoke: venv ## one function with one event: make invoke FUNCTION=chat EVENT=events/chat/health.json
 	@test -n "$(FUNCTION)" -a -n "$(EVENT)" || { echo "say which: make invoke FUNCTION=chat EVENT=events/chat/health.json" >&2; exit 2; }
-	@cargo build --quiet -p mandi-$(FUNCTION) --bin $(FUNCTION)
+	@test -f "$(EVENT)" || { echo "there is no event $(EVENT); those of this function are in events/$(FUNCTION)/" >&2; exit 2; }
+	@$(STEP) "build of $(FUNCTION)" "5 s; 25 min the first time on 2 cores" cargo build -p mandi-$(FUNCTION) --bin $(FUNCTION)
 	@"$(VENV_BIN)/python" scripts/invoke.py "$(FUNCTION)" "$(EVENT)"
 
 build: ## the release binaries of the functions, as SAM wants them

