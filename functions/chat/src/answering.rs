@@ -31,7 +31,7 @@ impl Answering {
         let message = self.exchange.assistant.clone();
         if let Err(problem) = self.write().await {
             let (kind, causes) = (problem.kind.name(), problem.causes());
-            tracing::error!(%message, kind, causes, "an answer was not stored to its end");
+            tracing::error!(message_id = %message, kind, causes, "an answer was not stored to its end");
         }
     }
 
@@ -106,7 +106,7 @@ async fn fail(
     problem: &Problem,
 ) -> Result<()> {
     let (kind, causes) = (problem.kind.name(), problem.causes());
-    tracing::warn!(message = %exchange.assistant, kind, causes, "an answer failed");
+    tracing::warn!(message_id = %exchange.assistant, kind, causes, "an answer failed");
     let details = AnswerDetails {
         citations: partial.citations,
         confidence: 0.0,

@@ -1,7 +1,6 @@
 //! The chat function in AWS: its adapters, and its search by a call of the embedding function.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use mandi_aws::lambda::body_of;
@@ -14,7 +13,7 @@ use mandi_http::{Gate, jwks};
 use mandi_llm::providers::Providers;
 use mandi_retrieval::answer::{AnswerEngine, AnswerSettings};
 use mandi_retrieval::remote::{RemoteAnswer, RemoteMissing, RemoteSearch};
-use mandi_retrieval::{DocumentReference, Passage, Search, SearchRequest};
+use mandi_retrieval::{Missing, Named, Passage, Search, SearchRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
@@ -42,7 +41,7 @@ pub async fn state(settings: &Settings) -> Result<ChatState> {
         streams: Streams::new(records.clone(), clock.clone(), StreamPolicy::from_settings(settings)?),
         meter: Meter::new(records.clone(), Arc::new(providers.prices().clone())),
         engine: AnswerEngine::new(search, None, clock.clone(), AnswerSettings::default()),
-        keep_alive: Duration::from_millis(settings.parsed(settings::STREAM_KEEP_ALIVE_MS)?),
+        keep_alive: settings.duration_ms(settings::STREAM_KEEP_ALIVE_MS)?,
         tasks: TaskTracker::new(),
         openapi: mandi_http::openapi::served(settings, &crate::openapi())?,
         records,
@@ -89,8 +88,8 @@ impl Search for SearchByInvocation {
         self.ask("search", RemoteSearch { token: caller.bearer_token().to_owned(), request }).await
     }
 
-    async fn missing(&self, caller: &Principal, documents: &[DocumentReference]) -> Result<Vec<usize>> {
-        let asked = RemoteMissing { token: caller.bearer_token().to_owned(), documents: documents.to_vec() };
-        self.ask("missing-documents", asked).await
+    async fn missing(&self, caller: &Principal, named: &Named) -> Result<Missing> {
+        let asked = RemoteMissing { token: caller.bearer_token().to_owned(), named: named.clone() };
+        self.ask("missing", asked).await
     }
 }

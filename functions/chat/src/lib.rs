@@ -35,5 +35,5 @@ pub fn routes(state: ChatState) -> Router {
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let described: OpenApiRouter<ChatState> =
         OpenApiRouter::with_openapi(openapi::Base::openapi()).merge(routes::all());
-    openapi::with_problems(described.into_openapi())
+    openapi::completed(described.into_openapi())
 }

@@ -227,6 +227,18 @@ impl Messages {
         record.json("message")
     }
 
+    /// The message before another one.
+    pub(crate) async fn before(
+        &self,
+        owner: &Principal,
+        conversation: &ConversationId,
+        id: &MessageId,
+    ) -> Result<Message> {
+        let after = Some(key(owner, conversation, id).sort);
+        let page = self.records.query(Self::query(owner, conversation, Order::Descending, 1, after)).await?;
+        page.records.first().ok_or_else(|| Problem::not_found("message before this one"))?.json("message")
+    }
+
     /// The messages of a conversation, oldest first.
     pub(crate) async fn list(
         &self,

@@ -52,5 +52,5 @@ struct Parts;
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let described: OpenApiRouter<EmbeddingState> =
         OpenApiRouter::with_openapi(openapi::Base::openapi().merge_from(Parts::openapi())).merge(routes::all());
-    openapi::with_problems(described.into_openapi())
+    openapi::completed(described.into_openapi())
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use mandi_chat::{ChatParts, ChatState};
@@ -66,7 +65,7 @@ impl Platform {
         };
         let streams = Streams::new(records.clone(), clock.clone(), StreamPolicy::from_settings(settings)?);
         let meter = Meter::new(records.clone(), Arc::new(providers.prices().clone()));
-        let keep_alive = Duration::from_millis(settings.parsed(settings::STREAM_KEEP_ALIVE_MS)?);
+        let keep_alive = settings.duration_ms(settings::STREAM_KEEP_ALIVE_MS)?;
         let tasks = TaskTracker::new();
         let local: Arc<dyn Embedder> = Arc::new(LocalEmbedder::new(encoder.clone()));
         let (run_job, runner) = JobRunner::new();

@@ -21,6 +21,8 @@ pub enum ProblemKind {
     Forbidden,
     /// Nothing of that name belongs to this tenant.
     NotFound,
+    /// The path does not take this method: use one that it takes.
+    MethodNotAllowed,
     /// It exists already, changed meanwhile, or is busy: read it again.
     Conflict,
     /// The request is larger than a stated limit: split it.
@@ -45,11 +47,12 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::InvalidRequest,
         Self::Unauthorised,
         Self::Forbidden,
         Self::NotFound,
+        Self::MethodNotAllowed,
         Self::Conflict,
         Self::TooLarge,
         Self::UnsupportedMediaType,
@@ -70,6 +73,7 @@ impl ProblemKind {
             Self::Unauthorised => "unauthorised",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
             Self::Conflict => "conflict",
             Self::TooLarge => "too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
@@ -91,6 +95,7 @@ impl ProblemKind {
             Self::Unauthorised => "A valid token is needed",
             Self::Forbidden => "The token lacks a permission",
             Self::NotFound => "There is no such thing",
+            Self::MethodNotAllowed => "This path does not take the method",
             Self::Conflict => "The request conflicts with the present state",
             Self::TooLarge => "The request is too large",
             Self::UnsupportedMediaType => "This type of content is not supported",
@@ -112,6 +117,7 @@ impl ProblemKind {
             Self::Unauthorised => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
             Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
@@ -157,9 +163,21 @@ impl Problem {
     /// A bad field: `pointer` names it, `detail` says what would be right.
     pub fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let error = FieldError { pointer: pointer.into(), detail: detail.into() };
-        let mut problem = Self::new(ProblemKind::InvalidRequest, format!("`{}`: {}", error.pointer, error.detail));
+        // The empty pointer is the whole body.
+        let words = match error.pointer.as_str() {
+            "" => format!("the body: {}", error.detail),
+            pointer => format!("`{pointer}`: {}", error.detail),
+        };
+        let mut problem = Self::new(ProblemKind::InvalidRequest, words);
         problem.errors.push(error);
         problem
+    }
+
+    /// Says what it is a problem of, before its own words.
+    #[must_use]
+    pub fn of_what(mut self, what: &str) -> Self {
+        self.detail = format!("{what}: {}", self.detail);
+        self
     }
 
     /// The same words as a problem of another kind.

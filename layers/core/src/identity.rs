@@ -175,10 +175,11 @@ struct Claims {
     iss: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<serde_json::Value>,
+    /// Times are RFC 7519's NumericDate: seconds since 1970, whole or not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    exp: Option<i64>,
+    exp: Option<serde_json::Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    nbf: Option<i64>,
+    nbf: Option<serde_json::Number>,
 }
 
 /// Public keys by their id, from a token issuer. The adapter caches and follows rotation.
@@ -328,8 +329,8 @@ impl TokenIssuer {
             permissions: grant.permissions.clone(),
             iss: Some(self.issuer.clone()),
             aud: Some(self.audience.clone().into()),
-            exp: Some(grant.expires_at.unix_s_ceil()),
-            nbf: grant.not_before.map(Timestamp::unix_s_ceil),
+            exp: Some(grant.expires_at.unix_s_ceil().into()),
+            nbf: grant.not_before.map(|time| time.unix_s_ceil().into()),
         };
         let key = EncodingKey::from_secret(&self.secret.0);
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(Problem::internal)
@@ -363,6 +364,10 @@ fn explain(error: jsonwebtoken::errors::Error) -> Problem {
         ErrorKind::InvalidAlgorithm => "the token is signed with another algorithm than its issuer uses",
         ErrorKind::InvalidSignature => "the token's signature does not verify",
         ErrorKind::MissingRequiredClaim(_) => "the token needs the claims `exp`, `iss` and `aud`",
+        ErrorKind::Json(_) => {
+            "the token's claims are not as they must be: `tenant` and `sub` are texts, `exp` and `nbf` numbers, `roles` \
+             and `permissions` lists of texts"
+        }
         _ => "the token is malformed",
     };
     unauthorised(detail).caused_by(error)

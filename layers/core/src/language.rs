@@ -69,9 +69,11 @@ impl Language {
     }
 
     /// The language of a text by its script, where the script tells. Devanagari is Marathi if `otherwise` is,
-    /// else Hindi; Latin script and everything else is `otherwise`.
+    /// else Hindi; Latin script is English when it has function words of English; everything else is `otherwise`, for
+    /// Indian languages are written in Latin script too.
     #[must_use]
     pub fn of_text(text: &str, otherwise: Self) -> Self {
+        let latin = if has_english_words(text) { Self::En } else { otherwise };
         let mut counts = [0_u32; 9];
         let scripts: [(std::ops::RangeInclusive<char>, Self); 9] = [
             ('\u{0900}'..='\u{097F}', if otherwise == Self::Mr { Self::Mr } else { Self::Hi }),
@@ -82,7 +84,7 @@ impl Language {
             ('\u{0C00}'..='\u{0C7F}', Self::Te),
             ('\u{0C80}'..='\u{0CFF}', Self::Kn),
             ('\u{0D00}'..='\u{0D7F}', Self::Ml),
-            ('A'..='z', otherwise),
+            ('A'..='z', latin),
         ];
         for character in text.chars().filter(|character| !character.is_ascii() || character.is_ascii_alphabetic()) {
             if let Some(found) = scripts.iter().position(|(range, _)| range.contains(&character)) {
@@ -111,6 +113,16 @@ impl Language {
     }
 }
 
+/// Whether a text has words that English sentences have and romanised Indian ones do not.
+fn has_english_words(text: &str) -> bool {
+    const WORDS: [&str; 28] = [
+        "a", "an", "and", "are", "by", "can", "does", "for", "from", "how", "if", "is", "must", "of", "or", "shall",
+        "the", "there", "this", "what", "when", "where", "which", "who", "why", "will", "with", "you",
+    ];
+    let words = text.split(|character: char| !character.is_ascii_alphabetic());
+    words.filter(|word| !word.is_empty()).any(|word| WORDS.contains(&word.to_ascii_lowercase().as_str()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +133,8 @@ mod tests {
         assert_eq!(Language::of_text("खरेदीदाराने पैसे कधी द्यावेत?", Language::Mr), Language::Mr);
         assert_eq!(Language::of_text("வாங்குபவர் எப்போது பணம் செலுத்த வேண்டும்?", Language::En), Language::Ta);
         assert_eq!(Language::of_text("When must the buyer pay?", Language::En), Language::En);
+        assert_eq!(Language::of_text("When must the buyer pay?", Language::Hi), Language::En);
+        assert_eq!(Language::of_text("kapas ka bhugtan kab hoga?", Language::Hi), Language::Hi);
         assert_eq!(Language::of_text("12345", Language::Bn), Language::Bn);
     }
 

@@ -13,6 +13,7 @@ pub mod money;
 pub mod ports;
 pub mod settings;
 pub mod streams;
+pub mod text;
 pub mod time;
 
 pub use error::{FieldError, Problem, ProblemKind, Result};

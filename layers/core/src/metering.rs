@@ -2,6 +2,8 @@
 //!
 //! Fields carry the names of OpenTelemetry's GenAI conventions, in the store and in the log.
 
+mod tally;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,8 @@ use crate::ports::{
     Condition, Key, ModelRef, Order, Partition, Query, Range, Record, Records, RecordsError, TokenUsage, Update, Write,
 };
 use crate::time::Timestamp;
+
+pub use tally::Tally;
 
 /// What a call was for: `gen_ai.operation.name`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -160,6 +164,7 @@ impl Meter {
     pub fn writes(&self, tenant: &TenantId, call: &MeteredCall) -> Vec<Write> {
         let cost = self.cost(&call.model, call.usage);
         log(tenant, call, cost);
+        Tally::add(&call.model, cost);
         vec![
             Write::Put(call_record(tenant, call, cost), Condition::Absent),
             Write::Update(day_key(tenant, call), sums(call, cost), Condition::Always),

@@ -4,6 +4,8 @@
 //! compares the two.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 use crate::error::{Problem, Result};
 
@@ -109,8 +111,23 @@ impl Settings {
     /// It is not set and has no default, or it does not read as that type.
     pub fn parsed<T: std::str::FromStr>(&self, setting: Setting) -> Result<T> {
         let text = self.required(setting)?;
-        text.parse()
-            .map_err(|_| Problem::field(setting.name, format!("`{text}` is not valid; it is the {}", setting.meaning)))
+        text.parse().map_err(|_| Problem::field(setting.name, format!("`{text}` is not valid ({})", setting.meaning)))
+    }
+
+    /// The value as a number above zero.
+    ///
+    /// # Errors
+    /// It is not set and has no default, or it is not such a number.
+    pub fn positive(&self, setting: Setting) -> Result<NonZeroU32> {
+        self.parsed(setting)
+    }
+
+    /// The value as a span of time above zero, of a setting in milliseconds.
+    ///
+    /// # Errors
+    /// As [`Self::positive`].
+    pub fn duration_ms(&self, setting: Setting) -> Result<Duration> {
+        Ok(Duration::from_millis(self.positive(setting)?.get().into()))
     }
 }
 
@@ -132,5 +149,12 @@ mod tests {
         assert_eq!(settings.parsed::<u16>(PORT).ok(), Some(8080));
         let settings = settings.with(PORT, "x");
         assert!(settings.parsed::<u16>(PORT).unwrap_err().detail.contains("`x`"));
+    }
+
+    #[test]
+    fn a_span_of_nothing_is_refused() {
+        let settings = Settings::default().with(STREAM_LEASE_MS, "0");
+        assert!(settings.duration_ms(STREAM_LEASE_MS).unwrap_err().detail.contains("`0` is not valid"));
+        assert_eq!(Settings::default().duration_ms(STREAM_LEASE_MS).unwrap(), Duration::from_secs(10));
     }
 }

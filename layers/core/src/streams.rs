@@ -97,7 +97,7 @@ impl StreamPolicy {
     /// # Errors
     /// The setting is not a number.
     pub fn from_settings(settings: &Settings) -> Result<Self> {
-        Ok(Self { lease: Duration::from_millis(settings.parsed(settings::STREAM_LEASE_MS)?), ..Self::default() })
+        Ok(Self { lease: settings.duration_ms(settings::STREAM_LEASE_MS)?, ..Self::default() })
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::marker::PhantomData;
 
+use axum::Extension;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 use mandi_core::identity::{Permission, Principal};
 use mandi_core::{Problem, ProblemKind, Result};
 
 use crate::gate::Gate;
+use crate::idempotency::{PermissionOnly, Permitted};
 use crate::problem::ApiError;
 use crate::request_log::RequestFacts;
 
@@ -59,11 +62,15 @@ impl<P: Needs, S: Send + Sync> FromRequestParts<S> for Caller<P>
 where
     Gate: FromRef<S>,
 {
-    type Rejection = ApiError;
+    type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> std::result::Result<Self, ApiError> {
-        let principal = principal(parts, &Gate::from_ref(state)).await?;
-        principal.require(P::PERMISSION)?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> std::result::Result<Self, Response> {
+        let refused = |problem| ApiError(problem).into_response();
+        let principal = principal(parts, &Gate::from_ref(state)).await.map_err(refused)?;
+        principal.require(P::PERMISSION).map_err(refused)?;
+        if parts.extensions.get::<PermissionOnly>().is_some() {
+            return Err(Extension(Permitted).into_response());
+        }
         Ok(Self { principal, permission: PhantomData })
     }
 }

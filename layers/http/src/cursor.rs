@@ -5,6 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mandi_core::{Problem, Result, TenantId};
 use sha2::{Digest, Sha256};
 
+use crate::json::up_to;
+
 const CHECK_BYTES: usize = 8;
 
 /// The default and the largest page, in items.
@@ -59,11 +61,8 @@ impl List<'_> {
 ///
 /// # Errors
 /// It is not 1 to [`MAX_LIMIT`].
-pub fn limit(limit: Option<usize>) -> Result<usize> {
-    match limit.unwrap_or(DEFAULT_LIMIT) {
-        limit @ 1..=MAX_LIMIT => Ok(limit),
-        other => Err(Problem::field("limit", format!("{other} is out of range; it is 1 to {MAX_LIMIT}"))),
-    }
+pub fn limit(limit: Option<i64>) -> Result<usize> {
+    up_to("limit", limit, DEFAULT_LIMIT, MAX_LIMIT)
 }
 
 #[cfg(test)]

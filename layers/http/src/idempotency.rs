@@ -1,13 +1,15 @@
 //! `Idempotency-Key` on every POST: the same key and body give the same response and one side effect.
 //!
-//! The first request takes the key under a lease, which it renews while it works. Its response is stored,
-//! unless it failed for a reason that a retry may overcome. A stream is not stored twice: its response names
-//! the stored stream, and a replay attaches to that.
+//! The first request takes the key under a lease, which it renews while it works. Its response is stored when it
+//! succeeded: what failed has done nothing, and a retry may do better. An answer that is stored as a stream is not
+//! stored twice: its response names the stream, and the handler makes the replay of it. A replay needs the permission
+//! that the request needs, by the token that comes with it.
 
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -27,6 +29,8 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 /// On a response that was given before.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+/// The longest key, in bytes.
+pub const MAX_KEY_BYTES: usize = 255;
 /// How long an answer is remembered.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 /// How long a request that gives no sign keeps its key.
@@ -36,13 +40,22 @@ const PART_BYTES: usize = 300 * 1024;
 /// The largest response that is kept, in bytes.
 const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 
-/// On a streamed response: the stored stream that it shows.
+/// On a response: the stored stream that it shows, as events or whole.
 #[derive(Clone, Debug)]
 pub struct StreamName(pub String);
 
-/// On a request: its answer was given before, as this stream; the handler attaches to it.
+/// On a request: its answer was given before, as this stream; the handler attaches to it, or answers anew if that was
+/// cut off.
 #[derive(Clone, Debug)]
 pub struct ReplayStream(pub String);
+
+/// On a request: it is not to be done, only its caller's permission is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PermissionOnly;
+
+/// On the response to such a request: the caller has the permission.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Permitted;
 
 /// The middleware.
 pub(crate) async fn remember(State(gate): State<Gate>, request: Request, next: Next) -> Response {
@@ -60,8 +73,7 @@ async fn remembered(gate: &Gate, request: Request, next: Next) -> Result<Respons
     let (mut parts, body) = request.into_parts();
     let principal = auth::principal(&mut parts, gate).await?;
     let body = axum::body::to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| too_large())?;
-    let accept = parts.headers.get(header::ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
-    let fingerprint = fingerprint(&[parts.uri.to_string().as_bytes(), accept, &body]);
+    let fingerprint = fingerprint(&parts, &body);
     let entry = Entry { gate, key: entry_key(&principal, &key), lease: Lease::new(LEASE) };
 
     match entry.take(&fingerprint).await? {
@@ -73,29 +85,63 @@ async fn remembered(gate: &Gate, request: Request, next: Next) -> Result<Respons
             Some(stream) => {
                 parts.extensions.insert(ReplayStream(stream.to_owned()));
                 let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-                Ok(marked(response))
+                match response.extensions().get::<StreamName>() {
+                    // What was stored had been cut off, and the handler answered anew.
+                    Some(StreamName(anew)) if anew != stream => {
+                        let update = Update::new().set("stream", anew.as_str());
+                        gate.records.update(&entry.key, update, Condition::Present).await?;
+                        Ok(response)
+                    }
+                    _ => Ok(marked(response)),
+                }
             }
-            None => Ok(marked(entry.replay(&record).await?)),
+            None => {
+                parts.extensions.insert(PermissionOnly);
+                let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+                if response.extensions().get::<Permitted>().is_none() {
+                    return Ok(response);
+                }
+                Ok(marked(entry.replay(&record).await?))
+            }
         },
     }
 }
 
 fn checked_key(headers: &HeaderMap) -> Result<String> {
     let key = headers.get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let fits = (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits = (1..=MAX_KEY_BYTES).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
     if fits {
         return Ok(key.to_owned());
     }
-    Err(Problem::field("Idempotency-Key", "it is 1 to 255 visible ASCII characters, such as a UUID"))
+    let rule = format!("it is 1 to {MAX_KEY_BYTES} visible ASCII characters, such as a UUID");
+    Err(Problem::field("Idempotency-Key", rule))
 }
 
-fn fingerprint(parts: &[&[u8]]) -> Vec<u8> {
+/// What makes two requests the same: path, accepted type and body; of a form its parts, whatever stands between them.
+fn fingerprint(request: &Parts, body: &[u8]) -> Vec<u8> {
+    let header =
+        |name| request.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+    let boundary = header(header::CONTENT_TYPE).split(';').find_map(|part| part.trim().strip_prefix("boundary="));
+    let boundary = boundary.map(|quoted| quoted.trim_matches('"').as_bytes()).filter(|found| !found.is_empty());
+    let body = boundary.map_or_else(|| vec![body], |boundary| split(body, boundary));
+    let path = request.uri.to_string();
     let mut hash = Sha256::new();
-    for part in parts {
+    for part in [path.as_bytes(), header(header::ACCEPT).as_bytes()].into_iter().chain(body) {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
     hash.finalize().to_vec()
+}
+
+fn split<'a>(body: &'a [u8], separator: &[u8]) -> Vec<&'a [u8]> {
+    let mut parts = Vec::new();
+    let mut rest = body;
+    while let Some(place) = memchr::memmem::find(rest, separator) {
+        parts.push(&rest[..place]);
+        rest = &rest[place + separator.len()..];
+    }
+    parts.push(rest);
+    parts
 }
 
 fn entry_key(principal: &Principal, key: &str) -> Key {
@@ -161,7 +207,7 @@ impl Entry<'_> {
     }
 
     async fn store(&self, response: Response) -> Result<Response> {
-        if passing(response.status()) {
+        if !response.status().is_success() {
             self.gate.records.delete(&self.key, self.lease.mine()).await?;
             return Ok(response);
         }
@@ -215,10 +261,4 @@ impl Entry<'_> {
 fn busy() -> Problem {
     Problem::conflict("a request with this `Idempotency-Key` is still being answered; repeat it after a while")
         .retry_after(1)
-}
-
-/// Whether a later try may be answered otherwise, so that this answer is not remembered.
-fn passing(status: StatusCode) -> bool {
-    status.is_server_error()
-        || matches!(status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED)
 }

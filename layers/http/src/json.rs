@@ -1,14 +1,14 @@
 //! Typed bodies and query strings, with errors that name the field.
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use mandi_core::{Problem, ProblemKind, Result};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::body::too_large;
 use crate::problem::ApiError;
@@ -52,7 +52,7 @@ pub fn unread(rejection: &BytesRejection) -> Problem {
     Problem::new(ProblemKind::InvalidRequest, "the body could not be read to its end; send it again")
 }
 
-/// Reads JSON, and names the field that is wrong.
+/// Reads a JSON object, and names the field that is wrong.
 ///
 /// # Errors
 /// `invalid-request` with a JSON pointer.
@@ -61,15 +61,24 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
         let detail = format!("the body is not UTF-8 (byte {}); send UTF-8", error.valid_up_to());
         return Err(Problem::new(ProblemKind::InvalidRequest, detail));
     }
+    // A list would do for an object whose fields are in its order, or all have defaults.
+    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        serde_json::from_slice::<IgnoredAny>(body).map_err(|error| not_json(&error))?;
+        return Err(Problem::new(ProblemKind::InvalidRequest, "the body is not a JSON object: send `{...}`"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| named(&error))?;
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| named(&error, body))?;
     deserializer.end().map_err(|error| {
         Problem::new(ProblemKind::InvalidRequest, format!("the body goes on after the JSON value: {error}"))
     })?;
     Ok(value)
 }
 
-fn named(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+fn not_json(error: &serde_json::Error) -> Problem {
+    Problem::new(ProblemKind::InvalidRequest, format!("the body is not valid JSON: {error}"))
+}
+
+fn named(error: &serde_path_to_error::Error<serde_json::Error>, body: &[u8]) -> Problem {
     use serde_path_to_error::Segment;
     let mut pointer = String::new();
     for segment in error.path() {
@@ -83,10 +92,14 @@ fn named(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
         }
     }
     let cause = error.inner();
-    let detail = if cause.is_syntax() || cause.is_eof() {
-        return Problem::new(ProblemKind::InvalidRequest, format!("the body is not valid JSON: {cause}"));
-    } else {
-        without_place(&cause.to_string())
+    let detail = match serde_json::from_slice::<IgnoredAny>(body) {
+        Err(fault) if cause.is_syntax() || cause.is_eof() => return not_json(&fault),
+        _ if cause.to_string().starts_with("recursion limit") => "it nests too deep; at most 127 levels".to_owned(),
+        // What the reader of a choice says of an object with two keys, or of none.
+        _ if cause.is_syntax() || cause.is_eof() => {
+            "an object with exactly one of the known keys is expected".to_owned()
+        }
+        _ => in_words(&cause.to_string()),
     };
     // A field that is unknown or missing is named by the message; the path ends at its object.
     let quoted = detail.split('`').nth(1);
@@ -98,8 +111,34 @@ fn named(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     Problem::field(pointer, detail)
 }
 
-fn without_place(message: &str) -> String {
-    message.rfind(" at line ").map_or(message, |end| &message[..end]).to_owned()
+/// The reader's message without its place, and without the names that our types have in the code.
+fn in_words(message: &str) -> String {
+    let message = message.rfind(" at line ").map_or(message, |end| &message[..end]);
+    let Some((found, expected)) = message.rsplit_once(", expected ") else { return message.to_owned() };
+    let kinds = [
+        ("struct ", "an object"),
+        ("a map", "an object"),
+        ("a sequence", "a list"),
+        ("a string", "a text"),
+        ("a boolean", "true or false"),
+        ("u", "a whole number that is not negative"),
+        ("i", "a whole number"),
+        ("f", "a number"),
+    ];
+    let is_number = matches!(expected, "u8" | "u16" | "u32" | "u64" | "usize" | "i32" | "i64" | "f32" | "f64");
+    let kind = kinds.iter().find(|(name, _)| expected.starts_with(name) && (name.len() > 1 || is_number));
+    let Some((_, words)) = kind else { return message.to_owned() };
+    format!("{found}, expected {words}")
+}
+
+/// A number that may be given, such as a limit: 1 to `most`.
+///
+/// # Errors
+/// `invalid-request` at `pointer` when it is out of range.
+pub fn up_to(pointer: &str, given: Option<i64>, default: usize, most: usize) -> Result<usize> {
+    let Some(given) = given else { return Ok(default) };
+    let refused = || Problem::field(pointer, format!("{given} is out of range; it is 1 to {most}"));
+    usize::try_from(given).ok().filter(|number| (1..=most).contains(number)).ok_or_else(refused)
 }
 
 /// A query string.
@@ -115,7 +154,27 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
             let text = rejection.body_text();
             let detail = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
             let (name, reason) = detail.split_once(": ").unwrap_or(("query", detail));
+            let reason = if reason.contains("invalid digit") { "it is not a whole number" } else { reason };
             ApiError(Problem::field(name, reason))
+        })
+    }
+}
+
+/// The parameters of a path.
+#[derive(Clone, Copy, Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> std::result::Result<Self, ApiError> {
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        path.map(|found| Self(found.0)).map_err(|rejection| match rejection {
+            PathRejection::FailedToDeserializePathParams(fault) => {
+                let detail = format!("the path cannot be read: {}", fault.body_text());
+                ApiError(Problem::new(ProblemKind::InvalidRequest, detail))
+            }
+            other => ApiError(Problem::internal(other)),
         })
     }
 }
@@ -150,10 +209,46 @@ mod tests {
     }
 
     #[test]
+    fn what_is_expected_is_said_in_words_of_json() {
+        let detail = |body: &str| parse::<Body>(body.as_bytes()).unwrap_err().errors[0].detail.clone();
+        assert!(detail(r#"{"name": "a", "items": [-1]}"#).ends_with("expected a whole number that is not negative"));
+        assert!(detail(r#"{"name": 1, "items": []}"#).ends_with("expected a text"));
+        assert!(detail(r#"{"name": "a", "items": {}}"#).ends_with("expected a list"));
+    }
+
+    #[test]
+    fn a_list_is_not_an_object() {
+        assert!(parse::<Body>(br#"["a", []]"#).unwrap_err().detail.contains("not a JSON object"));
+    }
+
+    #[test]
+    fn a_choice_with_two_keys_is_named_by_its_path_and_is_not_called_broken() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Choice {
+            #[expect(dead_code, reason = "only its reading is tested")]
+            One(u8),
+        }
+        #[derive(Debug, serde::Deserialize)]
+        struct Chosen {
+            #[expect(dead_code, reason = "only its reading is tested")]
+            choice: Choice,
+        }
+        for body in [r#"{"choice": {"one": 1, "other": 2}}"#, r#"{"choice": [1]}"#] {
+            let problem = parse::<Chosen>(body.as_bytes()).unwrap_err();
+            assert_eq!(problem.errors[0].pointer, "/choice", "{problem}");
+            assert!(problem.detail.contains("exactly one"), "{problem}");
+        }
+    }
+
+    #[test]
     fn json_that_is_broken_or_too_deep_is_refused_with_its_place() {
         assert!(parse::<Body>(b"{").unwrap_err().detail.contains("not valid JSON"));
-        let deep = "[".repeat(100_000);
-        assert!(parse::<serde_json::Value>(deep.as_bytes()).unwrap_err().detail.contains("recursion limit"));
+        for deep in [r#"{"a":"#.repeat(100_000), "[".repeat(100_000)] {
+            assert!(parse::<serde_json::Value>(deep.as_bytes()).unwrap_err().detail.contains("not valid JSON"));
+        }
+        let whole = format!("{}1{}", r#"{"a":"#.repeat(1_000), "}".repeat(1_000));
+        assert!(parse::<serde_json::Value>(whole.as_bytes()).unwrap_err().detail.contains("too deep"));
         assert!(parse::<Body>(b"\xff{}").unwrap_err().detail.contains("UTF-8"));
     }
 }

@@ -16,5 +16,5 @@ pub mod sse;
 
 pub use auth::Caller;
 pub use gate::Gate;
-pub use json::{Json, Query};
+pub use json::{Json, Path, Query};
 pub use problem::{ApiError, ApiResult};

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use mandi_core::settings::{self, Settings};
 use mandi_core::{Problem, Result};
 use utoipa::Modify;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder, Type};
 
+use crate::idempotency;
 use crate::problem::{Field, ProblemDocument};
 
 /// The base of a function's document: title, licence, the bearer scheme and the problem document.
@@ -38,12 +40,31 @@ impl Modify for Bearer {
     }
 }
 
-/// Adds to every operation the problem document as its default response.
+/// Adds to every operation what all have: an id that no other has, the problem document as its default response, a
+/// description of every response, and the header `Idempotency-Key` where it is a POST.
 #[must_use]
-pub fn with_problems(mut document: OpenApi) -> OpenApi {
-    for item in document.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
-        for operation in operations.into_iter().flatten() {
+pub fn completed(mut document: OpenApi) -> OpenApi {
+    for (path, item) in &mut document.paths.paths {
+        if let Some(post) = &mut item.post {
+            post.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
+        }
+        let operations = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("delete", &mut item.delete),
+            ("patch", &mut item.patch),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            operation.operation_id = Some(operation_id(method, path));
+            for response in operation.responses.responses.values_mut() {
+                if let RefOr::T(response) = response
+                    && response.description.is_empty()
+                {
+                    response.description = "done".to_owned();
+                }
+            }
             let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemDocument"))).build();
             let response = ResponseBuilder::new()
                 .description("A problem: its `type` says which, its `errors` name the fields.")
@@ -53,6 +74,27 @@ pub fn with_problems(mut document: OpenApi) -> OpenApi {
         }
     }
     document
+}
+
+/// The id of an operation, such as `get_conversations_id_context`: handlers have the same names in several modules.
+fn operation_id(method: &str, path: &str) -> String {
+    let parts = path.split('/').map(|part| part.trim_matches(['{', '}'])).filter(|part| !part.is_empty());
+    let named: Vec<String> = parts.skip_while(|part| *part == "v1").map(|part| part.replace(['.', '-'], "_")).collect();
+    format!("{method}_{}", named.join("_"))
+}
+
+fn idempotency_key() -> Parameter {
+    ParameterBuilder::new()
+        .name(idempotency::IDEMPOTENCY_KEY.as_str())
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "A name of your choice for this request, such as a UUID. Sent again under the same key, a request that \
+             succeeded is not done again: the stored answer comes back, a stream's too. With another body it is refused \
+             (409), and while the first is still being answered too (409 with `Retry-After`). A key is kept for 24 hours.",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(idempotency::MAX_KEY_BYTES))))
+        .build()
 }
 
 /// The document to serve, as JSON: the whole one from the file of `MANDI_OPENAPI`, else this function's own part.

@@ -90,6 +90,9 @@ impl IntoResponse for ApiError {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = problem.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -104,9 +107,7 @@ pub(crate) async fn no_such_route(uri: Uri) -> ApiError {
 }
 
 /// For methods that a route does not take.
-pub(crate) async fn method_not_allowed(uri: Uri) -> Response {
+pub(crate) async fn method_not_allowed(uri: Uri) -> ApiError {
     let detail = format!("`{}` does not take this method; `GET /v1/openapi.json` lists them", uri.path());
-    let mut response = ApiError(Problem::new(ProblemKind::InvalidRequest, detail)).into_response();
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    response
+    ApiError(Problem::new(ProblemKind::MethodNotAllowed, detail))
 }

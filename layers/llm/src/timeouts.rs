@@ -20,13 +20,12 @@ impl Timeouts {
     /// From the settings, which are in milliseconds.
     ///
     /// # Errors
-    /// One of them is not a number.
+    /// One of them is not a number above zero.
     pub fn from_settings(settings: &Settings) -> Result<Self> {
-        let milliseconds = |setting| settings.parsed::<u64>(setting).map(Duration::from_millis);
         Ok(Self {
-            connect: milliseconds(settings::CONNECT_TIMEOUT_MS)?,
-            first_token: milliseconds(settings::FIRST_TOKEN_TIMEOUT_MS)?,
-            between_tokens: milliseconds(settings::TOKEN_TIMEOUT_MS)?,
+            connect: settings.duration_ms(settings::CONNECT_TIMEOUT_MS)?,
+            first_token: settings.duration_ms(settings::FIRST_TOKEN_TIMEOUT_MS)?,
+            between_tokens: settings.duration_ms(settings::TOKEN_TIMEOUT_MS)?,
         })
     }
 }

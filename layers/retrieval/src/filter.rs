@@ -14,7 +14,7 @@ use crate::passage::DocumentKey;
 
 /// A single value of metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a value is a text, a number, true or false")]
 pub enum Scalar {
     /// True or false.
     Bool(bool),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::future::try_join_all;
-use mandi_core::identity::{Principal, TenantId};
+use mandi_core::identity::Principal;
 use mandi_core::ports::{Embedder, EmbeddingModel, EmbeddingPurpose, ModelRef, Reranker};
 use mandi_core::{Problem, ProblemKind, Result};
 
@@ -16,7 +16,8 @@ use crate::dedupe::without_near_duplicates;
 use crate::filter::{Filter, MAX_VALUES};
 use crate::fusion::{RankedList, reciprocal_rank_fusion};
 use crate::passage::{
-    CollectionName, DocumentKey, DocumentReference, Passage, Reranking, Scores, SearchMode, SearchRequest,
+    CollectionName, DocumentKey, DocumentReference, Missing, Named, Passage, Reranking, Scores, SearchMode,
+    SearchRequest,
 };
 use crate::ports::{ChunkIndex, Hit, IndexTable, Search};
 use crate::problems::Problems;
@@ -40,11 +41,11 @@ const WEIGHT_OF_FOREIGN_VECTORS: f32 = 0.2;
 /// What search needs to know of a tenant's collections.
 #[async_trait]
 pub trait Collections: Send + Sync + fmt::Debug {
-    /// The model that the collection's chunks are embedded with.
+    /// The collection's table, and the model that its chunks are embedded with.
     ///
     /// # Errors
     /// `not-found` when the tenant has no such collection.
-    async fn embedder(&self, caller: &Principal, collection: &CollectionName) -> Result<Arc<dyn Embedder>>;
+    async fn open(&self, caller: &Principal, collection: &CollectionName) -> Result<(IndexTable, Arc<dyn Embedder>)>;
 
     /// All collections of the tenant, by name.
     async fn all(&self, caller: &Principal) -> Result<Vec<CollectionName>>;
@@ -81,7 +82,7 @@ impl HybridSearch {
     /// Both lists of every collection, all at once; each list merged by its score.
     async fn candidates(&self, caller: &Principal, request: &SearchRequest, depth: usize) -> Result<Candidates> {
         let queries = self.queries(caller, request).await?;
-        let searches = queries.iter().map(|query| self.search_one(&caller.tenant, query, request, depth));
+        let searches = queries.iter().map(|query| self.search_one(query, request, depth));
         let found = try_join_all(searches).await?;
         let mut candidates = Candidates::default();
         let mut refused = None;
@@ -111,7 +112,7 @@ impl HybridSearch {
         let mut embedded: Vec<(EmbeddingModel, Option<Vec<f32>>)> = Vec::new();
         let mut queries = Vec::with_capacity(request.collections.len());
         for name in &request.collections {
-            let embedder = self.collections.embedder(caller, name).await?;
+            let (table, embedder) = self.collections.open(caller, name).await?;
             let known = embedded.iter().find(|(model, _)| model == embedder.model());
             let vector = match known {
                 Some((_, vector)) => vector.clone(),
@@ -122,7 +123,7 @@ impl HybridSearch {
                 }
             };
             let foreign = is_mostly_not_latin(&request.query) && knows_english_alone(&embedder.model().model.model);
-            queries.push(Query { collection: name.clone(), model: embedder.model().model.clone(), vector, foreign });
+            queries.push(Query { collection: name.clone(), table, model: embedder.model().model.clone(), vector, foreign });
         }
         Ok(queries)
     }
@@ -130,17 +131,16 @@ impl HybridSearch {
     /// The lists of one collection. A filter that the collection refuses is the inner error.
     async fn search_one(
         &self,
-        tenant: &TenantId,
         query: &Query,
         request: &SearchRequest,
         depth: usize,
     ) -> Result<Result<OneCollection>> {
-        let table = IndexTable { tenant: tenant.clone(), collection: query.collection.clone() };
+        let table = &query.table;
         let filter = narrowed(request, &query.collection);
         let filter = filter.as_ref();
         let by_vector = async {
             match &query.vector {
-                Some(vector) => self.index.nearest(&table, vector, depth, filter).await,
+                Some(vector) => self.index.nearest(table, vector, depth, filter).await,
                 None => Ok(Vec::new()),
             }
         };
@@ -148,34 +148,30 @@ impl HybridSearch {
             if request.mode == SearchMode::Vector {
                 return Ok(Vec::new());
             }
-            self.index.keyword(&table, &request.query, depth, filter).await
+            self.index.keyword(table, &request.query, depth, filter).await
         };
         match futures::join!(by_vector, by_keyword) {
             (Ok(vector), Ok(keyword)) => Ok(Ok(OneCollection { vector, keyword, foreign: query.foreign })),
             (Err(problem), _) | (_, Err(problem)) if problem.kind == ProblemKind::InvalidRequest => Ok(Err(problem)),
-            (Err(problem), _) | (_, Err(problem)) => Err(problem),
+            (Err(problem), _) | (_, Err(problem)) => Err(problem.of_what(&format!("collection `{}`", query.collection))),
         }
     }
 
-    /// Orders the first passages by the cross-encoder; the others follow as they were.
-    async fn rerank(
-        &self,
-        reranker: &dyn Reranker,
-        query: &str,
-        first: usize,
-        passages: &mut Vec<Passage>,
-    ) -> Result<()> {
-        let mut rest = passages.split_off(passages.len().min(first));
+    /// Orders the first passages by the cross-encoder; the others follow as they were. All stay as they were when it
+    /// fails.
+    async fn rerank(&self, reranker: &dyn Reranker, query: &str, first: usize, passages: &mut [Passage]) -> Result<()> {
+        let first = passages.len().min(first);
+        let passages = &mut passages[..first];
         let texts: Vec<String> = passages.iter().map(text_to_rank).collect();
-        if !texts.is_empty() {
-            let scores = reranker.scores(query, &texts).await?;
-            for (passage, score) in passages.iter_mut().zip(scores) {
-                passage.scores.rerank = Some(score);
-                passage.score = score;
-            }
-            passages.sort_by(|one, other| other.score.total_cmp(&one.score));
+        if texts.is_empty() {
+            return Ok(());
         }
-        passages.append(&mut rest);
+        let scores = reranker.scores(query, &texts).await?;
+        for (passage, score) in passages.iter_mut().zip(scores) {
+            passage.scores.rerank = Some(score);
+            passage.score = score;
+        }
+        passages.sort_by(|one, other| other.score.total_cmp(&one.score));
         Ok(())
     }
 }
@@ -199,9 +195,10 @@ fn to_rerank(request: &SearchRequest, passages: &[Passage]) -> usize {
     let shown = &passages[..passages.len().min(request.k)];
     match request.rerank {
         Reranking::Always => RERANKED.max(request.k),
-        Reranking::Unmeasured if is_mostly_not_latin(&request.query) || !shown.iter().any(unmeasured) => 0,
-        Reranking::Unmeasured => RERANKED,
         Reranking::Never => 0,
+        Reranking::Unmeasured | Reranking::Judging if is_mostly_not_latin(&request.query) => 0,
+        Reranking::Unmeasured if !shown.iter().any(unmeasured) => 0,
+        Reranking::Unmeasured | Reranking::Judging => RERANKED,
     }
 }
 
@@ -223,6 +220,7 @@ fn knows_english_alone(model: &str) -> bool {
 /// What is asked of one collection.
 struct Query {
     collection: CollectionName,
+    table: IndexTable,
     model: ModelRef,
     /// The query's vector by the collection's model; `None` when only keywords are asked for.
     vector: Option<Vec<f32>>,
@@ -397,15 +395,30 @@ impl Search for HybridSearch {
         let mut passages = without_near_duplicates(fused, |passage| passage.text.as_str());
         let first = to_rerank(&request, &passages);
         if let Some(reranker) = self.reranker.as_deref().filter(|_| first > 0) {
-            self.rerank(reranker, &request.query, first, &mut passages).await?;
+            match self.rerank(reranker, &request.query, first, &mut passages).await {
+                Err(problem) if request.rerank != Reranking::Always => {
+                    tracing::warn!(%problem, "the cross-encoder failed; words alone tell what is relevant");
+                }
+                reranked => reranked?,
+            }
         }
         passages.truncate(request.k);
         Ok(passages)
     }
 
-    async fn missing(&self, caller: &Principal, documents: &[DocumentReference]) -> Result<Vec<usize>> {
-        let there = try_join_all(documents.iter().map(|document| self.collections.has(caller, document))).await?;
-        Ok((0..there.len()).filter(|place| !there[*place]).collect())
+    async fn missing(&self, caller: &Principal, named: &Named) -> Result<Missing> {
+        let there = |name| async move {
+            match self.collections.open(caller, name).await {
+                Ok(_) => Ok(true),
+                Err(problem) if problem.kind == ProblemKind::NotFound => Ok(false),
+                Err(problem) => Err(problem),
+            }
+        };
+        let collections = try_join_all(named.collections.iter().map(there)).await?;
+        let has = |document| self.collections.has(caller, document);
+        let documents = try_join_all(named.documents.iter().map(has)).await?;
+        let absent = |there: Vec<bool>| (0..there.len()).filter(|place| !there[*place]).collect();
+        Ok(Missing { collections: absent(collections), documents: absent(documents) })
     }
 }
 

@@ -15,16 +15,19 @@ pub mod dedupe;
 mod demo_tests;
 pub mod extract;
 pub mod extractive;
+mod fields;
 pub mod filter;
 #[cfg(test)]
 mod fixtures;
 pub mod fusion;
 pub mod hybrid;
+pub mod names;
 pub mod passage;
 pub mod ports;
 mod problems;
 pub mod prompts;
 pub mod question;
+pub mod reading;
 pub mod remote;
 pub mod rewrite;
 pub mod terms;
@@ -32,6 +35,7 @@ pub mod terms;
 pub use cosine::CosineScale;
 pub use filter::{Filter, Metadata, Scalar};
 pub use passage::{
-    Chunk, CollectionName, DocumentKey, DocumentReference, Passage, Reranking, Scores, SearchMode, SearchRequest,
+    Chunk, CollectionName, DocumentKey, DocumentReference, Missing, Named, Passage, Reranking, Scores, SearchMode,
+    SearchRequest,
 };
 pub use ports::{ChunkIndex, Search};

@@ -79,6 +79,24 @@ impl DocumentReference {
     }
 }
 
+/// Collections and documents that a request names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// Collections.
+    pub collections: Vec<CollectionName>,
+    /// Documents.
+    pub documents: Vec<DocumentReference>,
+}
+
+/// The places (from 0) of what is named and not there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Of the collections.
+    pub collections: Vec<usize>,
+    /// Of the documents.
+    pub documents: Vec<usize>,
+}
+
 /// A chunk of a document, as the index keeps it beside its vector.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chunk {
@@ -118,6 +136,9 @@ pub enum Reranking {
     /// Those in Latin script that find passages by cosines without a [`CosineScale`]: nothing else tells whether
     /// such a passage is relevant.
     Unmeasured,
+    /// Those in Latin script, for an answer that no careful model writes: nobody after the search judges whether a
+    /// passage is relevant.
+    Judging,
     /// All.
     Always,
 }

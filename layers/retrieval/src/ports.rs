@@ -4,11 +4,11 @@ use std::fmt;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use mandi_core::Result;
+use mandi_core::{Result, Timestamp};
 use mandi_core::identity::{Principal, TenantId};
 
 use crate::filter::Filter;
-use crate::passage::{Chunk, CollectionName, DocumentKey, DocumentReference, Passage, SearchRequest};
+use crate::passage::{Chunk, CollectionName, DocumentKey, Missing, Named, Passage, SearchRequest};
 
 /// A search over the caller's collections. Implemented in process by `hybrid::HybridSearch`, and in
 /// AWS, for functions that hold no index, by a call of the embedding function.
@@ -21,8 +21,8 @@ pub trait Search: Send + Sync + fmt::Debug {
     /// type, is `invalid-request`.
     async fn search(&self, caller: &Principal, request: SearchRequest) -> Result<Vec<Passage>>;
 
-    /// The places (from 0) of those documents that the tenant does not have.
-    async fn missing(&self, caller: &Principal, documents: &[DocumentReference]) -> Result<Vec<usize>>;
+    /// Those of the named collections and documents that the tenant does not have.
+    async fn missing(&self, caller: &Principal, named: &Named) -> Result<Missing>;
 }
 
 /// One collection of one tenant, as the index names it.
@@ -32,6 +32,8 @@ pub struct IndexTable {
     pub tenant: TenantId,
     /// The collection.
     pub collection: CollectionName,
+    /// When the collection was made: one that was deleted and made again is another table.
+    pub made_at: Timestamp,
 }
 
 /// A chunk with its vector.

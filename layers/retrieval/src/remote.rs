@@ -4,7 +4,7 @@
 use mandi_core::{FieldError, Problem, ProblemKind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::passage::{DocumentReference, SearchRequest};
+use crate::passage::{Named, SearchRequest};
 
 /// The question.
 #[derive(Clone, Serialize, Deserialize)]
@@ -15,13 +15,13 @@ pub struct RemoteSearch {
     pub request: SearchRequest,
 }
 
-/// A question which of some documents there are not.
+/// A question which of some collections and documents there are not.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct RemoteMissing {
     /// The caller's bearer token. A secret.
     pub token: String,
-    /// The documents. The answer is the places (from 0) of those that the tenant does not have.
-    pub documents: Vec<DocumentReference>,
+    /// What is named. The answer is a [`crate::Missing`].
+    pub named: Named,
 }
 
 /// The answer: what was asked for, or why there is none.

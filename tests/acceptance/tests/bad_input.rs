@@ -15,7 +15,7 @@ async fn messages_are_checked() {
     let folder = tempfile::tempdir().unwrap();
     let server = Setup::on(folder.path()).start().await;
     let client = server.client("demo");
-    let path = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let path = client.new_messages_path().await;
     let send = async |body| client.post(&path, &body).await;
     send(json!({"content": ""})).await.expect_problem(400, "invalid-request", "/content");
     send(json!({"content": " \n\t "})).await.expect_problem(400, "invalid-request", "/content");
@@ -57,7 +57,9 @@ async fn bodies_that_are_no_json_or_too_large_are_refused() {
         "/assistant_type",
     );
     client.delete("/v1/nothing").await.expect_problem(404, "not-found", "openapi.json");
-    assert_eq!(client.delete("/v1/conversations").await.status, 405);
+    client.delete("/v1/conversations").await.expect_problem(405, "method-not-allowed", "openapi.json");
+    client.get("/v1/conversations/%ff").await.expect_problem(400, "invalid-request", "path");
+    client.post(path, &json!(["trade", "en", "t"])).await.expect_problem(400, "invalid-request", "not a JSON object");
 }
 
 #[tokio::test]
@@ -141,4 +143,71 @@ async fn cursors_that_are_made_up_are_refused() {
         client.get(&format!("{path}?limit=x")).await.expect_problem(400, "invalid-request", "limit");
     }
     client.get("/v1/usage/summary?range=forever").await.expect_problem(400, "invalid-request", "range");
+}
+
+#[tokio::test]
+async fn control_characters_are_refused_wherever_text_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Setup::on(folder.path()).start().await;
+    let client = server.client("demo");
+    client.collection_with("contracts", "C-1", "The buyer shall pay within 30 days.").await;
+    let document = |content: &str| json!({"entity_type": "text", "entity_id": "1", "content": content});
+    for (path, body, pointer) in [
+        ("/v1/collections/contracts/documents", document("red \u{1b}[31m text"), "/content"),
+        ("/v1/collections/contracts/documents", document("a NUL \0"), "/content"),
+        ("/v1/collections/contracts/search", json!({"query": "pay\0"}), "/query"),
+        ("/v1/answers", json!({"query": "pay\u{7}"}), "/query"),
+        ("/v1/embeddings", json!({"input": ["pay", "pay\0"]}), "/input/1"),
+        (&client.new_messages_path().await, json!({"content": "pay\0"}), "/content"),
+    ] {
+        client.post(path, &body).await.expect_problem(400, "invalid-request", pointer);
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_leaves_nothing_in_the_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Setup::on(folder.path()).start().await;
+    let client = server.client("demo");
+    client.collection_with("contracts", "C-1", "The buyer shall pay within 30 days.").await;
+    let path = client.new_messages_path().await;
+    for accept in ["application/json", "text/event-stream"] {
+        for (body, status, kind, pointer) in [
+            (json!({"content": "!!!"}), 400, "invalid-request", "/content"),
+            (json!({"content": "when?", "collections": ["contracts", "absent"]}), 404, "not-found", "/collections/1"),
+            (
+                json!({"content": "when?", "collections": vec!["contracts"; 2]}),
+                400,
+                "invalid-request",
+                "/collections/1",
+            ),
+            (json!({"content": "when?", "max_tokens": -1}), 400, "invalid-request", "1 to 4096"),
+        ] {
+            let request = client.request(Method::POST, &path).header("accept", accept).json(&body);
+            Answer::of(request.send().await.unwrap()).await.expect_problem(status, kind, pointer);
+        }
+    }
+    assert_eq!(client.get(&path).await.expect(200)["messages"], json!([]));
+    let events = client.request(Method::POST, "/v1/answers").header("accept", "text/event-stream");
+    let absent = events.json(&json!({"query": "when?", "collections": ["absent"]}));
+    Answer::of(absent.send().await.unwrap()).await.expect_problem(404, "not-found", "/collections/0");
+}
+
+#[tokio::test]
+async fn a_filter_that_is_not_one_is_named_and_not_called_broken_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Setup::on(folder.path()).start().await;
+    let client = server.client("demo");
+    client.collection_with("contracts", "C-1", "The buyer shall pay within 30 days.").await;
+    let exists = json!({"field": "year"});
+    for filter in [json!({"exists": exists, "not": {"exists": exists}}), json!([1])] {
+        let body = json!({"query": "pay", "filter": filter});
+        let refused = client.post("/v1/collections/contracts/search", &body).await;
+        refused.expect_problem(400, "invalid-request", "exactly one of the known keys");
+        assert_eq!(refused.expect(400)["errors"][0]["pointer"], "/filter");
+    }
+    let body = json!({"query": "pay", "k": -1});
+    client.post("/v1/collections/contracts/search", &body).await.expect_problem(400, "invalid-request", "1 to 100");
+    client.get("/v1/collections?limit=-1").await.expect_problem(400, "invalid-request", "1 to 100");
+    client.get("/v1/collections?limit=x").await.expect_problem(400, "invalid-request", "not a whole number");
 }

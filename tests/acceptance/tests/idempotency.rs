@@ -6,6 +6,7 @@ use std::time::Duration;
 use mandi_acceptance::{Answer, Client, Setup, events};
 use mandi_testkit::provider::{OpenAiStub, Script};
 use reqwest::Method;
+use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 async fn post(client: &Client, path: &str, key: &str, body: &Value) -> Answer {
@@ -42,7 +43,7 @@ async fn a_stream_is_replayed_with_one_call_of_the_model() {
     let server = Setup::on(folder.path()).with_model_at(&stub.base_url()).start().await;
     let client = server.client("demo");
     client.collection_with("contracts", "C-1", "The buyer shall pay within 30 days of the invoice date.").await;
-    let path = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let path = client.new_messages_path().await;
     let ask = async || {
         let request =
             client.request(Method::POST, &path).header("accept", "text/event-stream").header("idempotency-key", "k");
@@ -66,7 +67,7 @@ async fn a_duplicate_at_the_same_time_is_told_to_wait() {
     let server = Setup::on(folder.path()).with_model_at(&stub.base_url()).start().await;
     let client = server.client("demo");
     client.collection_with("contracts", "C-1", "The buyer shall pay within 30 days.").await;
-    let path = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let path = client.new_messages_path().await;
     let body = json!({"content": "When must the buyer pay?"});
     let both = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -77,4 +78,57 @@ async fn a_duplicate_at_the_same_time_is_told_to_wait() {
     second.expect_problem(409, "conflict", "Idempotency-Key");
     assert_eq!(second.headers["retry-after"], "1");
     assert_eq!(post(&client, &path, "k", &body).await.expect(201), first.expect(201));
+}
+
+#[tokio::test]
+async fn an_answer_is_given_again_only_while_it_is_there_and_only_to_who_may_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Setup::on(folder.path()).start().await;
+    let client = server.client("demo");
+    client.collection_with("contracts", "C-1", "The buyer shall pay within 30 days.").await;
+    let conversation = client.conversation().await;
+    let path = format!("/v1/conversations/{conversation}/messages");
+    let question = json!({"content": "When must the buyer pay?"});
+    let search = json!({"query": "pay"});
+    let first = post(&client, &path, "k", &question).await;
+    assert_eq!(post(&client, &path, "k", &question).await.expect(201), first.expect(201));
+    post(&client, "/v1/collections/contracts/search", "s", &search).await.expect(200);
+
+    let powerless = server.client_with(server.token(&["--tenant", "demo", "--permission", "usage.read"]));
+    for (path, key, body) in [(path.as_str(), "k", &question), ("/v1/collections/contracts/search", "s", &search)] {
+        post(&powerless, path, key, body).await.expect_problem(403, "forbidden", "permission");
+    }
+    client.delete(&format!("/v1/conversations/{conversation}")).await.expect(200);
+    post(&client, &path, "k", &question).await.expect_problem(404, "not-found", "conversation");
+}
+
+#[tokio::test]
+async fn what_failed_may_be_tried_again_under_the_same_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Setup::on(folder.path()).start().await;
+    let client = server.client("demo");
+    let search = json!({"query": "pay"});
+    let path = "/v1/collections/contracts/search";
+    post(&client, path, "s", &search).await.expect_problem(404, "not-found", "contracts");
+    client.put("/v1/collections/contracts", &json!({})).await.expect(201);
+    post(&client, path, "s", &search).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_again_with_another_boundary_is_the_same_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Setup::on(folder.path()).start().await;
+    let client = server.client("demo");
+    client.put("/v1/collections/contracts", &json!({})).await.expect(201);
+    let send = async |text: &'static str| {
+        let file = Part::text(text).file_name("a.txt");
+        let request =
+            client.request(Method::POST, "/v1/collections/contracts/documents").header("idempotency-key", "f");
+        Answer::of(request.multipart(Form::new().part("file", file)).send().await.unwrap()).await
+    };
+    let first = send("The buyer pays.").await;
+    let second = send("The buyer pays.").await;
+    assert_eq!(first.expect(200), second.expect(200));
+    assert_eq!(second.headers["idempotent-replayed"], "true");
+    send("The seller pays.").await.expect_problem(409, "conflict", "Idempotency-Key");
 }

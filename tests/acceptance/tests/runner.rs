@@ -4,7 +4,13 @@
 use std::process::Command;
 
 use mandi_acceptance::{Setup, mandi};
+use mandi_testkit::provider::{OpenAiStub, Script};
+use reqwest::Method;
 use serde_json::{Value, json};
+
+/// A dollar for a million tokens in, two for a million out.
+const PRICES: &str = r#"{"openai/stub":
+    {"input_micro_usd_per_million": 1000000, "output_micro_usd_per_million": 2000000}}"#;
 
 async fn refused(setup: &Setup) -> String {
     let output = setup.command().output().await.unwrap();
@@ -42,7 +48,7 @@ async fn one_json_line_for_each_request_and_no_secret_token_or_text_in_it() {
     let client = server.client_with(token.clone());
     let marker = "zebracornflower";
     client.collection_with("contracts", "C-1", &format!("The buyer {marker} shall pay within 30 days.")).await;
-    let path = format!("/v1/conversations/{}/messages", client.conversation().await);
+    let path = client.new_messages_path().await;
     client.post(&path, &json!({"content": format!("When must {marker} pay?")})).await.expect(201);
     client.post("/v1/collections/contracts/search", &json!({"query": marker, "k": 0})).await.expect_problem(
         400,
@@ -62,6 +68,39 @@ async fn one_json_line_for_each_request_and_no_secret_token_or_text_in_it() {
             "{request}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_line_of_a_request_has_the_models_that_it_called_and_what_they_cost() {
+    let folder = tempfile::tempdir().unwrap();
+    let prices = folder.path().join("prices.json");
+    std::fs::write(&prices, PRICES).unwrap();
+    let answer = "The buyer shall pay within 30 days of the invoice date [1].";
+    let stub = OpenAiStub::start(Script::text(answer)).await.unwrap();
+    let setup = Setup::on(folder.path()).with("MANDI_PRICES", &prices.to_string_lossy());
+    let server = setup.with_model_at(&stub.base_url()).start().await;
+    let client = server.client("demo");
+    client.collection_with("contracts", "C-1", "The buyer shall pay within 30 days of the invoice date.").await;
+    let path = client.new_messages_path().await;
+    for accept in ["application/json", "text/event-stream"] {
+        let request = client.request(Method::POST, &path).header("accept", accept);
+        let sent = request.json(&json!({"content": "When must the buyer pay?"})).send().await.unwrap();
+        assert!(sent.status().is_success());
+        sent.text().await.unwrap();
+    }
+    let spent = client.get("/v1/usage/summary").await.expect(200)["total"]["cost_micro_usd"].as_i64().unwrap();
+    let log = server.log();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let route = "/v1/conversations/{id}/messages";
+    let logged: Vec<&Value> =
+        lines.iter().filter(|line| line["message"] == "request" && line["route"] == route).collect();
+    assert_eq!(logged.len(), 2);
+    for line in &logged {
+        assert!(line["model"].as_str().unwrap().contains("openai/stub"), "{line}");
+    }
+    let total: i64 = logged.iter().map(|line| line["cost_micro_usd"].as_i64().unwrap()).sum();
+    assert!(total > 0);
+    assert_eq!(total, spent);
 }
 
 #[tokio::test]

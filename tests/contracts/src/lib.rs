@@ -24,6 +24,21 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// The folder of the Python environment that `make venv` makes, when not `.venv` in the repository.
+const VENV: &str = "MANDI_TEST_VENV";
+
+/// The Python of the tests' environment.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn python() -> PathBuf {
+    let venv = std::env::var_os(VENV).map_or_else(|| root().join(".venv"), PathBuf::from);
+    let python = venv.join("bin/python");
+    assert!(python.is_file(), "there is no {}: run `make venv`, and set {VENV} to its folder", python.display());
+    python
+}
+
 /// A file of the repository, as text.
 ///
 /// # Panics

@@ -3,17 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mandi_contracts::root;
-
-/// The folder of the Python environment that `make venv` makes.
-const VENV: &str = "MANDI_TEST_VENV";
-
-fn python() -> PathBuf {
-    let venv = std::env::var(VENV).map(PathBuf::from).unwrap_or_else(|_| root().join(".venv"));
-    let python = venv.join("bin/python");
-    assert!(python.is_file(), "there is no {}: run `make venv`, and set {VENV} to its folder", python.display());
-    python
-}
+use mandi_contracts::{python, root};
 
 /// Where this build puts its binaries: beside the temporary folder that Cargo gives to tests.
 fn target() -> PathBuf {

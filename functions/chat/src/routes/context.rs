@@ -1,8 +1,8 @@
 //! What a conversation remembers.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use mandi_http::auth::{ConversationsRead, ConversationsWrite};
-use mandi_http::{ApiResult, Caller, Json};
+use mandi_http::{ApiResult, Caller, Json, Path};
 
 use crate::conversations::ConversationContext;
 use crate::state::ChatState;

@@ -1,10 +1,10 @@
 //! Conversations: create, list, get, rename, delete.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use mandi_http::auth::{ConversationsRead, ConversationsWrite};
 use mandi_http::cursor::{self, List};
-use mandi_http::{ApiResult, Caller, Json, Query};
+use mandi_http::{ApiResult, Caller, Json, Path, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -18,7 +18,7 @@ use crate::state::ChatState;
 pub(crate) struct PageQuery {
     /// At most so many items.
     #[param(minimum = 1, maximum = 100, default = 20)]
-    pub(crate) limit: Option<usize>,
+    pub(crate) limit: Option<i64>,
     /// The `next_cursor` of the page before.
     pub(crate) cursor: Option<String>,
 }

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use mandi_core::ids::MessageId;
+use mandi_core::metering::Tally;
 use mandi_core::ports::LanguageModel;
+use mandi_core::text::check_characters;
 use mandi_core::{Language, Principal, Problem, ProblemKind, Result};
 use mandi_http::auth::{ConversationsRead, ConversationsWrite};
 use mandi_http::cursor::{self, List};
 use mandi_http::idempotency::{ReplayStream, StreamName};
-use mandi_http::{ApiResult, Caller, Json, Query, sse};
+use mandi_http::json::up_to;
+use mandi_http::{ApiResult, Caller, Json, Path, Query, sse};
 use mandi_retrieval::answer::{AnswerRequest, CallLog, RewriteMode};
-use mandi_retrieval::{CollectionName, DocumentReference};
+use mandi_retrieval::{CollectionName, DocumentReference, Named, hybrid};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use utoipa::ToSchema;
@@ -29,14 +32,14 @@ use crate::state::ChatState;
 /// The longest message, in characters.
 const MAX_CONTENT_CHARACTERS: usize = 32_000;
 /// The longest answer, in tokens, and the default.
-const MAX_ANSWER_TOKENS: u32 = 4_096;
-const DEFAULT_ANSWER_TOKENS: u32 = 512;
+const MAX_ANSWER_TOKENS: usize = 4_096;
+const DEFAULT_ANSWER_TOKENS: usize = 512;
 /// How many passages an answer is made of.
 const PASSAGES: usize = 6;
 /// How many earlier exchanges an answer knows.
 const TURNS: usize = 6;
 /// The most collections of one message.
-const MAX_COLLECTIONS: usize = 20;
+const MAX_COLLECTIONS: usize = hybrid::MAX_COLLECTIONS;
 /// The most attachments of one message.
 const MAX_ATTACHMENTS: usize = 10;
 
@@ -47,9 +50,9 @@ pub(crate) struct NewMessage {
     /// What is asked: 1 to 32,000 characters.
     #[schema(max_length = 32_000, example = "When must the buyer pay?")]
     content: String,
-    /// Where to look for the answer, at most 20 collections; in all of the tenant's when it is not given.
+    /// Where to look for the answer, at most 16 collections; in all of the tenant's when it is not given.
     #[serde(default)]
-    #[schema(value_type = Vec<String>, max_items = 20)]
+    #[schema(value_type = Vec<String>, max_items = 16)]
     collections: Vec<CollectionName>,
     /// Documents to look for the answer in, at most 10: in these and nothing else, whatever `collections` says. One
     /// that is not there is refused (422), by its place.
@@ -63,7 +66,7 @@ pub(crate) struct NewMessage {
     provider: Option<String>,
     /// At most so many tokens of answer.
     #[schema(minimum = 1, maximum = 4_096, default = 512)]
-    max_tokens: Option<u32>,
+    max_tokens: Option<i64>,
     /// Whether the answer goes on when the client goes away, to be resumed. By default a stream does and a
     /// JSON answer does not.
     resumable: Option<bool>,
@@ -99,27 +102,27 @@ impl NewMessage {
             );
             return Err(Problem::field("/content", detail));
         }
-        let unprintable = |character: char| character.is_control() && !"\n\r\t".contains(character);
-        if let Some(found) = self.content.chars().find(|character| unprintable(*character)) {
-            return Err(Problem::field(
-                "/content",
-                format!("it holds the control character U+{:04X}; remove it", u32::from(found)),
-            ));
+        if !self.content.chars().any(char::is_alphanumeric) {
+            return Err(Problem::field("/content", "it has no letters or digits; say in words what you ask"));
         }
+        check_characters(&self.content, "/content")?;
         if self.collections.len() > MAX_COLLECTIONS {
             return Err(Problem::field("/collections", format!("at most {MAX_COLLECTIONS} are searched at once")));
+        }
+        let twice = |place: &usize| self.collections[..*place].contains(&self.collections[*place]);
+        if let Some(place) = (0..self.collections.len()).find(twice) {
+            return Err(Problem::field(format!("/collections/{place}"), "this collection is named before"));
         }
         if self.attachments.len() > MAX_ATTACHMENTS {
             let detail = format!("there are {}; at most {MAX_ATTACHMENTS} are taken", self.attachments.len());
             return Err(Problem::field("/attachments", detail));
         }
-        match self.max_tokens {
-            Some(0) => Err(Problem::field("/max_tokens", format!("0 is out of range; it is 1 to {MAX_ANSWER_TOKENS}"))),
-            Some(more) if more > MAX_ANSWER_TOKENS => {
-                Err(Problem::field("/max_tokens", format!("{more} is out of range; it is 1 to {MAX_ANSWER_TOKENS}")))
-            }
-            _ => Ok(()),
-        }
+        self.answer_tokens().map(drop)
+    }
+
+    fn answer_tokens(&self) -> Result<u32> {
+        let tokens = up_to("/max_tokens", self.max_tokens, DEFAULT_ANSWER_TOKENS, MAX_ANSWER_TOKENS)?;
+        u32::try_from(tokens).map_err(Problem::internal)
     }
 }
 
@@ -167,13 +170,16 @@ pub(crate) async fn send(
     let conversation = state.conversations.get(&caller, &id).await?;
     if let Some(Extension(ReplayStream(message))) = replay {
         let message = state.messages.get(&caller, &conversation.id, &message).await?;
-        return Ok(follow(&state, &caller, conversation, &message.id, 0, None));
+        if message.status != MessageStatus::Incomplete {
+            return replayed(&state, &caller, conversation, message, &headers).await;
+        }
     }
     new.check()?;
-    check_attachments(&state, &caller, &new.attachments).await?;
+    check_named(&state, &caller, &new).await?;
     let model = chosen_model(&state, &caller, new.provider.as_deref())?;
     settle_abandoned(&state, &caller, &conversation).await?;
 
+    let max_tokens = new.answer_tokens()?;
     let language = new.language.unwrap_or_else(|| Language::of_text(&new.content, conversation.language));
     let history = state.messages.turns(&caller, &conversation.id, TURNS).await?;
     let request = AnswerRequest {
@@ -190,7 +196,7 @@ pub(crate) async fn send(
         instructions: conversation.assistant_type.instructions().to_owned(),
         calls: CallLog::default(),
         model: model.clone(),
-        max_tokens: new.max_tokens.unwrap_or(DEFAULT_ANSWER_TOKENS),
+        max_tokens,
     };
     let question = Question {
         content: new.content,
@@ -203,7 +209,7 @@ pub(crate) async fn send(
     let user = exchange.user.clone();
     let cancelled = CancellationToken::new();
     let answering = Answering { state: state.clone(), exchange, writer, request, cancelled: cancelled.clone() };
-    state.tasks.spawn(answering.run());
+    state.tasks.spawn(Tally::carried(answering.run()));
 
     if sse::wanted(&headers) {
         let guard = (!new.resumable.unwrap_or(true)).then(|| cancelled.drop_guard());
@@ -212,7 +218,28 @@ pub(crate) async fn send(
     let guard = (!new.resumable.unwrap_or(false)).then(|| cancelled.drop_guard());
     let assistant = whole(&state, &caller, conversation, &message).await?;
     drop(guard);
-    Ok((StatusCode::CREATED, Json(SentMessage { user, assistant })).into_response())
+    Ok(sent(user, assistant))
+}
+
+/// An answer that was given before, as it is wanted now.
+async fn replayed(
+    state: &ChatState,
+    caller: &Principal,
+    conversation: Conversation,
+    assistant: Message,
+    headers: &HeaderMap,
+) -> ApiResult<Response> {
+    if sse::wanted(headers) {
+        return Ok(follow(state, caller, conversation, &assistant.id, 0, None));
+    }
+    let user = state.messages.before(caller, &conversation.id, &assistant.id).await?;
+    Ok(sent(user, assistant))
+}
+
+/// A message and its answer, which its stream gives again.
+fn sent(user: Message, assistant: Message) -> Response {
+    let stream = Extension(StreamName(assistant.id.as_str().to_owned()));
+    (StatusCode::CREATED, stream, Json(SentMessage { user, assistant })).into_response()
 }
 
 /// The rest of a message's stream, live while it is being written.
@@ -240,19 +267,25 @@ pub(crate) async fn stream(
     Ok(follow(&state, &caller, conversation, &message.id, after, None))
 }
 
-/// Refuses attachments that the tenant does not have, each by its place.
-async fn check_attachments(state: &ChatState, caller: &Principal, attachments: &[DocumentReference]) -> Result<()> {
-    if attachments.is_empty() {
+/// Refuses collections and attachments that the tenant does not have, each by its place.
+async fn check_named(state: &ChatState, caller: &Principal, new: &NewMessage) -> Result<()> {
+    // Attachments are looked for in their own collections, whatever `collections` says.
+    let collections = if new.attachments.is_empty() { new.collections.clone() } else { Vec::new() };
+    let named = Named { collections, documents: new.attachments.clone() };
+    if named == Named::default() {
         return Ok(());
     }
-    let missing = state.engine.missing(caller, attachments).await?;
-    let refused =
-        missing.iter().filter_map(|place| Some((place, attachments.get(*place)?))).map(|(place, document)| {
-            let DocumentReference { collection, entity_type, entity_id } = document;
-            let detail = format!("collection `{collection}` has no `{entity_type}` with the id `{entity_id}`");
-            Problem::field(format!("/attachments/{place}"), detail).of_kind(ProblemKind::Unprocessable)
-        });
-    let first = refused.reduce(|mut first, more| {
+    let missing = state.engine.missing(caller, &named).await?;
+    let collections = missing.collections.iter().filter_map(|place| {
+        let detail = format!("there is no collection `{}`", named.collections.get(*place)?);
+        Some(Problem::field(format!("/collections/{place}"), detail).of_kind(ProblemKind::NotFound))
+    });
+    let documents = missing.documents.iter().filter_map(|place| {
+        let DocumentReference { collection, entity_type, entity_id } = named.documents.get(*place)?;
+        let detail = format!("collection `{collection}` has no `{entity_type}` with the id `{entity_id}`");
+        Some(Problem::field(format!("/attachments/{place}"), detail).of_kind(ProblemKind::Unprocessable))
+    });
+    let first = collections.chain(documents).reduce(|mut first, more| {
         first.errors.extend(more.errors);
         first
     });

@@ -8,20 +8,22 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use mandi_core::ids::MessageId;
+use mandi_core::metering::Tally;
 use mandi_core::streams::StreamId;
-use mandi_core::{Language, Problem, Result};
+use mandi_core::{Language, Problem, ProblemKind, Result};
 use mandi_http::auth::KnowledgeRead;
 use mandi_http::idempotency::{ReplayStream, StreamName};
+use mandi_http::json::up_to;
 use mandi_http::{ApiResult, Caller, Json, sse};
 use mandi_retrieval::answer::{
     AnswerDone, AnswerEvent, AnswerRequest, CallLog, Citation, DegradedReason, ModelCall, RewriteMode,
 };
 use mandi_retrieval::confidence::ConfidenceParts;
-use mandi_retrieval::{CollectionName, Filter};
+use mandi_retrieval::{CollectionName, Filter, Named, hybrid};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::search::{check_query, results};
+use super::search::check_query;
 use crate::answering::{AbandonedAnswer, Answering, metered};
 use crate::state::EmbeddingState;
 
@@ -31,7 +33,7 @@ const DEFAULT_PASSAGES: usize = 6;
 /// The longest answer, in tokens.
 const ANSWER_TOKENS: u32 = 512;
 /// The most collections of one question.
-const MAX_COLLECTIONS: usize = 20;
+const MAX_COLLECTIONS: usize = hybrid::MAX_COLLECTIONS;
 
 /// A question.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -40,13 +42,13 @@ pub(crate) struct AnswerBody {
     /// 1 to 2,000 characters.
     #[schema(max_length = 2_000, example = "When must the buyer pay?")]
     query: String,
-    /// Where to look, at most 20 collections; in all of the tenant's when it is empty.
+    /// Where to look, at most 16 collections; in all of the tenant's when it is empty.
     #[serde(default)]
-    #[schema(value_type = Vec<String>, max_items = 20)]
+    #[schema(value_type = Vec<String>, max_items = 16)]
     collections: Vec<CollectionName>,
     /// How many passages to make the answer of.
     #[schema(minimum = 1, maximum = 20, default = 6)]
-    k: Option<usize>,
+    k: Option<i64>,
     /// Only documents that pass: by their metadata, or by name.
     filter: Option<Filter>,
     /// Whether a cross-encoder orders the best candidates anew. It does so unasked where the cosines of a collection's
@@ -120,13 +122,14 @@ pub(crate) async fn create(
         return Ok(follow(&state, StreamId { tenant: caller.tenant.clone(), name }));
     }
     let request = request(&state, &caller, body)?;
+    check_collections(&state, &request).await?;
     if sse::wanted(&headers) {
         let name = MessageId::generate().as_str().to_owned();
         let id = StreamId { tenant: caller.tenant.clone(), name };
         let (writes, writer) = state.streams.begin(id.clone());
         state.documents.records.transact(writes, None).await?;
         let answering = Answering { state: state.clone(), id: id.clone(), writer, request };
-        state.tasks.spawn(answering.run());
+        state.tasks.spawn(Tally::carried(answering.run()));
         return Ok(follow(&state, id));
     }
     Ok(Json(whole(&state, &caller, request).await?).into_response())
@@ -146,7 +149,7 @@ fn request(state: &EmbeddingState, caller: &Caller<KnowledgeRead>, body: AnswerB
         question: body.query,
         history: Vec::new(),
         collections: body.collections,
-        k: results(body.k, DEFAULT_PASSAGES, MAX_PASSAGES)?,
+        k: up_to("/k", body.k, DEFAULT_PASSAGES, MAX_PASSAGES)?,
         filter: body.filter,
         documents: Vec::new(),
         rerank: body.rerank,
@@ -156,6 +159,19 @@ fn request(state: &EmbeddingState, caller: &Caller<KnowledgeRead>, body: AnswerB
         model: state.providers.for_tenant(&caller.tenant),
         max_tokens: ANSWER_TOKENS,
     })
+}
+
+/// Refuses collections that the tenant does not have, each by its place, before anything is begun.
+async fn check_collections(state: &EmbeddingState, request: &AnswerRequest) -> Result<()> {
+    let named = Named { collections: request.collections.clone(), documents: Vec::new() };
+    let missing = state.engine.missing(&request.caller, &named).await?;
+    match missing.collections.first().and_then(|place| Some((place, named.collections.get(*place)?))) {
+        Some((place, name)) => {
+            let detail = format!("there is no collection `{name}`");
+            Err(Problem::field(format!("/collections/{place}"), detail).of_kind(ProblemKind::NotFound))
+        }
+        None => Ok(()),
+    }
 }
 
 fn follow(state: &EmbeddingState, id: StreamId) -> Response {

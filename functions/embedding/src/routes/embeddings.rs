@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use mandi_core::ports::EmbeddingPurpose;
+use mandi_core::text::check_characters;
 use mandi_core::{Problem, Result};
 use mandi_http::auth::EmbeddingsCreate;
 use mandi_http::{ApiResult, Caller, Json};
@@ -137,6 +138,7 @@ fn check(texts: &[String]) -> Result<()> {
                 format!("it has {} bytes; at most {MAX_TEXT_BYTES} are taken", text.len()),
             ));
         }
+        check_characters(text, &pointer)?;
     }
     Ok(())
 }

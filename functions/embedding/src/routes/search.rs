@@ -1,9 +1,11 @@
 //! Search in a collection.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
+use mandi_core::text::check_characters;
 use mandi_core::{Problem, Result};
 use mandi_http::auth::KnowledgeRead;
-use mandi_http::{ApiResult, Caller, Json};
+use mandi_http::json::up_to;
+use mandi_http::{ApiResult, Caller, Json, Path};
 use mandi_retrieval::{Filter, Passage, Reranking, SearchMode, SearchRequest, hybrid};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -26,7 +28,7 @@ pub(crate) struct SearchBody {
     query: String,
     /// How many results.
     #[schema(minimum = 1, maximum = 100, default = 10)]
-    k: Option<usize>,
+    k: Option<i64>,
     /// Which lists to use: `hybrid`, `vector` or `keyword`.
     #[serde(default)]
     mode: SearchMode,
@@ -62,7 +64,7 @@ pub(crate) async fn search(
     let request = SearchRequest {
         collections: vec![Collections::parse(&name)?],
         query: body.query,
-        k: results(body.k, DEFAULT_RESULTS, MAX_RESULTS)?,
+        k: up_to("/k", body.k, DEFAULT_RESULTS, MAX_RESULTS)?,
         mode: body.mode,
         filter: body.filter,
         documents: Vec::new(),
@@ -74,8 +76,8 @@ pub(crate) async fn search(
 /// Checks a query.
 pub(crate) fn check_query(query: &str) -> Result<()> {
     let characters = query.chars().count();
-    if query.trim().is_empty() {
-        return Err(Problem::field("/query", "it is blank; say what to look for"));
+    if !query.chars().any(char::is_alphanumeric) {
+        return Err(Problem::field("/query", "it has no letters or digits; say in words what to look for"));
     }
     if characters > MAX_QUERY_CHARACTERS {
         return Err(Problem::field(
@@ -83,13 +85,5 @@ pub(crate) fn check_query(query: &str) -> Result<()> {
             format!("it has {characters} characters; at most {MAX_QUERY_CHARACTERS} are taken"),
         ));
     }
-    Ok(())
-}
-
-/// Checks a number of results.
-pub(crate) fn results(k: Option<usize>, default: usize, most: usize) -> Result<usize> {
-    match k.unwrap_or(default) {
-        k if (1..=most).contains(&k) => Ok(k),
-        other => Err(Problem::field("/k", format!("{other} is out of range; it is 1 to {most}"))),
-    }
+    check_characters(query, "/query")
 }

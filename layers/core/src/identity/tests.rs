@@ -69,6 +69,20 @@ async fn a_token_that_does_not_hold_yet_says_so() {
 }
 
 #[tokio::test]
+async fn times_may_have_fractions_and_must_be_numbers() {
+    let with = |exp: serde_json::Value, nbf: serde_json::Value| {
+        let claims =
+            serde_json::json!({"tenant": "demo", "sub": "a", "iss": ISSUER, "aud": AUDIENCE, "exp": exp, "nbf": nbf});
+        signed(&Header::new(Algorithm::HS256), &claims)
+    };
+    let later = 4_000_000_000.5_f64;
+    authenticator().verify(&with(later.into(), 1_000.25.into())).await.unwrap();
+    assert!(refusal(&with(1_000.5.into(), 1.into())).await.contains("expired"));
+    assert!(refusal(&with(later.into(), later.into())).await.contains("nbf"));
+    assert!(refusal(&with(later.into(), "1000".into())).await.contains("claims"));
+}
+
+#[tokio::test]
 async fn another_issuer_audience_or_secret_is_refused() {
     let issue = |secret, issuer, audience| TokenIssuer::new(secret, issuer, audience).issue(&grant()).unwrap();
     assert!(refusal(&issue(secret(), "other", AUDIENCE)).await.contains("iss"));

@@ -1,7 +1,7 @@
 //! A small language model that runs in this process: a Llama in GGUF form, such as SmolLM2-135M-Instruct.
 //!
-//! One generation runs at a time, because one keeps every core busy; the others wait in line, and leave it
-//! when their stream is dropped. All arithmetic is candle's.
+//! One generation runs at a time, because one keeps every core busy; a few others wait in line, and leave it
+//! when their stream is dropped; whoever comes when the line is full is told so at once.
 
 mod decoder;
 mod file;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::Stream;
 use mandi_core::ports::{Abilities, Generation, GenerationStream, LanguageModel, ModelError, ModelRef};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
 pub use file::check;
@@ -41,6 +41,9 @@ const ABILITIES: Abilities = Abilities { prompt_tokens: 500, multilingual: false
 /// The provider's name in metering, of which the price table's keys are made.
 pub const PROVIDER: &str = "local";
 
+/// How many generations wait for their turn; one more would wait longer than its caller does.
+const LINE: usize = 4;
+
 /// More bytes for each token of the context than any text has: what is longer is refused before it is
 /// tokenised.
 const MAX_BYTES_PER_TOKEN: usize = 32;
@@ -51,6 +54,8 @@ pub struct GgufModel {
     name: String,
     parts: Arc<Parts>,
     turn: Arc<Semaphore>,
+    /// A place for the generation that runs, and for each that waits.
+    places: Arc<Semaphore>,
     timeouts: Timeouts,
 }
 
@@ -81,6 +86,7 @@ impl GgufModel {
             name: name.into(),
             parts: Arc::new(Parts { tokenizer, llama, threads }),
             turn: Arc::new(Semaphore::new(1)),
+            places: Arc::new(Semaphore::new(1 + LINE)),
             timeouts,
         })
     }
@@ -114,10 +120,11 @@ impl GgufModel {
         Ok(Job { prompt, max_tokens, temperature: generation.temperature, stop: generation.stop.clone() })
     }
 
-    fn events(&self, job: Job) -> impl Stream<Item = Result<Event, ModelError>> + Send + 'static {
+    fn events(&self, job: Job, place: OwnedSemaphorePermit) -> impl Stream<Item = Result<Event, ModelError>> + Send + 'static {
         let parts = Arc::clone(&self.parts);
         let turn = Arc::clone(&self.turn);
         async_stream::stream! {
+            let _place = place;
             let Ok(permit) = turn.acquire_owned().await else {
                 yield Err(ModelError::Broken("the model is shutting down".to_owned()));
                 return;
@@ -155,7 +162,9 @@ impl LanguageModel for GgufModel {
     async fn generate(&self, generation: Generation) -> Result<GenerationStream, ModelError> {
         let begun = Instant::now();
         let job = self.job(&generation)?;
-        Ok(watched(self.events(job), self.timeouts, begun))
+        let full = |_| ModelError::Overloaded(format!("{LINE} answers wait for the local model already"));
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(full)?;
+        Ok(watched(self.events(job, place), self.timeouts, begun))
     }
 }
 

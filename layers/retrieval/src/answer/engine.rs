@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_stream::stream;
 use futures::StreamExt;
 use mandi_core::metering::Task;
-use mandi_core::ports::{ChatMessage, Delta, FinishReason, Generation, LanguageModel, Reranker, TokenUsage};
+use mandi_core::ports::{ChatMessage, Delta, FinishReason, Generation, LanguageModel, ModelError, Reranker, TokenUsage};
 use mandi_core::{Clock, Language, Principal, Problem, Result, Timestamp};
 
 use super::calls::OpenCall;
@@ -16,7 +16,7 @@ use super::shown::Shown;
 use crate::characters::is_mostly_not_latin;
 use crate::citations::VerifiedCitation;
 use crate::extractive::{self, Pick, Reading};
-use crate::passage::{DocumentReference, Passage, Reranking, SearchMode, SearchRequest};
+use crate::passage::{Missing, Named, Passage, Reranking, SearchMode, SearchRequest};
 use crate::ports::Search;
 use crate::{prompts, rewrite};
 
@@ -78,12 +78,12 @@ impl AnswerEngine {
         Self { search, reranker, clock, settings }
     }
 
-    /// The places (from 0) of those documents that the tenant does not have.
+    /// Those of the named collections and documents that the tenant does not have.
     ///
     /// # Errors
     /// The search cannot be reached.
-    pub async fn missing(&self, caller: &Principal, documents: &[DocumentReference]) -> Result<Vec<usize>> {
-        self.search.missing(caller, documents).await
+    pub async fn missing(&self, caller: &Principal, named: &Named) -> Result<Missing> {
+        self.search.missing(caller, named).await
     }
 
     /// The events of the answer. Nothing happens before the first of them is waited for.
@@ -213,6 +213,7 @@ impl AnswerEngine {
     }
 
     async fn retrieve(&self, request: &AnswerRequest, question: &str) -> Result<Vec<Passage>> {
+        let careful = request.model.as_ref().is_some_and(|model| model.abilities().careful);
         let search = SearchRequest {
             collections: request.collections.clone(),
             query: question.chars().take(crate::hybrid::MAX_QUERY_CHARACTERS).collect(),
@@ -220,7 +221,13 @@ impl AnswerEngine {
             mode: SearchMode::Hybrid,
             filter: request.filter.clone(),
             documents: request.documents.clone(),
-            rerank: if request.rerank { Reranking::Always } else { Reranking::Unmeasured },
+            rerank: if request.rerank {
+                Reranking::Always
+            } else if careful {
+                Reranking::Unmeasured
+            } else {
+                Reranking::Judging
+            },
         };
         self.search.search(&request.caller, search).await
     }
@@ -290,12 +297,14 @@ impl AnswerEngine {
             .min(self.settings.prompt_tokens)
             .min(abilities.prompt_tokens);
         offered.truncate(self.settings.prompt_passages);
-        let fitting = prompts::passages_that_fit(&offered, question, &request.instructions, budget);
+        // What an assistant is for is more than a small model keeps in mind, and takes the place of a passage.
+        let instructions = if abilities.careful { request.instructions.as_str() } else { "" };
+        let fitting = prompts::passages_that_fit(&offered, question, instructions, budget);
         if fitting == 0 {
             return Err(DegradedReason::ContextTooSmall);
         }
         offered.truncate(fitting);
-        let messages = prompts::answer(question, &offered, request.language, &request.instructions);
+        let messages = prompts::answer(question, &offered, request.language, instructions);
         let mut call = OpenCall::begin(&request.calls, &self.clock, model.model(), Task::Chat, &messages);
         match model.generate(greedy(messages, max_tokens)).await {
             Ok(deltas) => {
@@ -305,7 +314,8 @@ impl AnswerEngine {
             Err(error) => {
                 tracing::warn!(%error, "the language model cannot be called; the answer is extractive");
                 call.failed();
-                Err(DegradedReason::ModelFailed)
+                let busy = matches!(error, ModelError::Overloaded(_) | ModelError::Throttled { .. });
+                Err(if busy { DegradedReason::ModelBusy } else { DegradedReason::ModelFailed })
             }
         }
     }

@@ -125,6 +125,8 @@ pub enum DegradedReason {
     NoModel,
     /// The language model could not be reached, or failed before it said anything that holds.
     ModelFailed,
+    /// The language model is overloaded or throttles.
+    ModelBusy,
     /// The language model wrote a sentence that the sources do not support.
     UnsupportedSentence,
     /// The language model wrote a sentence that its sources hold, and that does not answer the question.

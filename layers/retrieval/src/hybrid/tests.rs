@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "tests state what must hold")]
 
+use mandi_core::Timestamp;
 use mandi_core::ports::{Embedding, EmbeddingModel, ModelError, ModelRef};
 
 use super::*;
@@ -37,6 +38,20 @@ impl Embedder for TopicEmbedder {
     }
 }
 
+#[derive(Debug)]
+struct FailingReranker;
+
+#[async_trait]
+impl Reranker for FailingReranker {
+    fn model(&self) -> ModelRef {
+        ModelRef { provider: "test".to_owned(), model: "failing".to_owned() }
+    }
+
+    async fn scores(&self, _query: &str, _passages: &[String]) -> Result<Vec<f32>, ModelError> {
+        Err(ModelError::Overloaded("busy".to_owned()))
+    }
+}
+
 /// Two collections of a model of this name.
 #[derive(Debug)]
 struct TwoCollections(&'static str);
@@ -51,12 +66,14 @@ impl Collections for TwoCollections {
         Ok(document.entity_id == "pay")
     }
 
-    async fn embedder(&self, caller: &Principal, collection: &CollectionName) -> Result<Arc<dyn Embedder>> {
+    async fn open(&self, caller: &Principal, collection: &CollectionName) -> Result<(IndexTable, Arc<dyn Embedder>)> {
         if caller.tenant.as_str() != "demo" || !["contracts", "rules"].contains(&collection.as_str()) {
             return Err(Problem::not_found("collection"));
         }
         let model = ModelRef { provider: "test".to_owned(), model: self.0.to_owned() };
-        Ok(Arc::new(TopicEmbedder(EmbeddingModel { model, dimensions: 3, max_tokens: 256 })))
+        let made_at = Timestamp::from_unix_ms(0);
+        let table = IndexTable { tenant: caller.tenant.clone(), collection: collection.clone(), made_at };
+        Ok((table, Arc::new(TopicEmbedder(EmbeddingModel { model, dimensions: 3, max_tokens: 256 }))))
     }
 }
 
@@ -80,6 +97,10 @@ fn search() -> HybridSearch {
 }
 
 fn search_by(model: &'static str) -> HybridSearch {
+    search_with(model, Arc::new(WordReranker("Mundra")))
+}
+
+fn search_with(model: &'static str, reranker: Arc<dyn Reranker>) -> HybridSearch {
     let chunks = [
         ("contracts", chunk("pay", "The buyer shall pay within 30 days of the bill of lading.", 2026.0)),
         ("contracts", chunk("pay-again", "The Buyer shall pay  within 30 days of the bill of lading", 2025.0)),
@@ -92,7 +113,7 @@ fn search_by(model: &'static str) -> HybridSearch {
         let vector = TopicEmbedder::vector(&chunk.text);
         (name(collection), chunk, vector)
     }));
-    HybridSearch::new(Arc::new(index), Arc::new(TwoCollections(model)), Some(Arc::new(WordReranker("Mundra"))))
+    HybridSearch::new(Arc::new(index), Arc::new(TwoCollections(model)), Some(reranker))
 }
 
 fn request(query: &str, mode: SearchMode) -> SearchRequest {
@@ -179,12 +200,26 @@ async fn given_cosines_without_a_scale_then_a_search_that_has_to_judge_is_rerank
         ("titan", "pay at the port", Reranking::Never, false),
         ("titan", "भुगतान कितने दिनों में", Reranking::Unmeasured, false),
         ("all-MiniLM-L6-v2", "pay at the port", Reranking::Unmeasured, false),
+        ("all-MiniLM-L6-v2", "pay at the port", Reranking::Judging, true),
+        ("all-MiniLM-L6-v2", "भुगतान कितने दिनों में", Reranking::Judging, false),
     ] {
         let request = SearchRequest { rerank: reranking, ..request(query, SearchMode::Hybrid) };
         let passages = search_by(model).search(&caller().await, request).await.unwrap();
         let by_vector = passages.iter().map(|passage| passage.scores).find(|scores| scores.vector.is_some()).unwrap();
         assert_eq!(by_vector.cosine_scale.is_none(), model == "titan");
         assert!(passages.iter().all(|passage| passage.scores.rerank.is_some() == reranked), "{model}: {query}");
+    }
+}
+
+#[tokio::test]
+async fn given_a_cross_encoder_that_fails_then_only_a_search_that_asked_for_it_fails() {
+    for (reranking, fails) in [(Reranking::Unmeasured, false), (Reranking::Always, true)] {
+        let request = SearchRequest { rerank: reranking, ..request("pay at the port", SearchMode::Hybrid) };
+        let outcome = search_with("titan", Arc::new(FailingReranker)).search(&caller().await, request).await;
+        assert_eq!(outcome.is_err(), fails, "{reranking:?}");
+        let found = outcome.unwrap_or_default();
+        assert!(found.iter().all(|passage| passage.scores.rerank.is_none()));
+        assert_eq!(found.is_empty(), fails);
     }
 }
 
@@ -251,9 +286,11 @@ async fn given_documents_then_nothing_else_is_found_not_even_under_the_same_name
 }
 
 #[tokio::test]
-async fn documents_that_are_not_there_are_named_by_their_places() {
-    let documents = [reference("rules", "none"), reference("contracts", "pay"), reference("rules", "x")];
-    assert_eq!(search().missing(&caller().await, &documents).await.unwrap(), [0, 2]);
+async fn collections_and_documents_that_are_not_there_are_named_by_their_places() {
+    let documents = vec![reference("rules", "none"), reference("contracts", "pay"), reference("rules", "x")];
+    let named = Named { collections: vec![name("rules"), name("absent")], documents };
+    let missing = search().missing(&caller().await, &named).await.unwrap();
+    assert_eq!(missing, Missing { collections: vec![1], documents: vec![0, 2] });
 }
 
 #[test]

@@ -36,8 +36,8 @@ impl Search for FixedSearch {
         Ok(self.passages.clone())
     }
 
-    async fn missing(&self, _caller: &Principal, _documents: &[DocumentReference]) -> Result<Vec<usize>> {
-        Ok(Vec::new())
+    async fn missing(&self, _caller: &Principal, _named: &Named) -> Result<Missing> {
+        Ok(Missing::default())
     }
 }
 
