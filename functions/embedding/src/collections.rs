@@ -1,10 +1,14 @@
 //! Collections as they are stored: one record each.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use mandi_core::ports::{Condition, Embedder, Key, Order, Partition, Query, Range, Record, Records, RecordsError};
-use mandi_core::{Clock, Principal, Problem, Result, TenantId, Timestamp};
+use mandi_core::lease::Lease;
+use mandi_core::ports::{
+    Condition, Embedder, Key, Order, Partition, Query, Range, Record, Records, RecordsError, Update,
+};
+use mandi_core::{Clock, Principal, Problem, ProblemKind, Result, TenantId, Timestamp};
 use mandi_retrieval::ports::IndexTable;
 use mandi_retrieval::{CollectionName, DocumentReference, hybrid};
 use serde::{Deserialize, Serialize};
@@ -28,6 +32,13 @@ pub struct Collection {
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+}
+
+impl Collection {
+    /// The table of its chunks.
+    pub(crate) fn table(&self, tenant: &TenantId) -> IndexTable {
+        IndexTable { tenant: tenant.clone(), collection: self.name.clone(), made_at: self.created_at }
+    }
 }
 
 /// What a collection is to be.
@@ -57,6 +68,19 @@ pub struct Collections {
     embedders: Embedders,
 }
 
+/// The field of a record that says that its collection is being deleted.
+const DELETING: &str = "deleting";
+/// After how long a deletion that gives no sign may be taken over.
+const DELETION_LEASE: Duration = Duration::from_secs(60);
+
+/// A deletion that has begun.
+#[derive(Debug)]
+pub(crate) struct Deletion {
+    /// What is deleted.
+    pub(crate) collection: Collection,
+    lease: Lease,
+}
+
 fn partition(tenant: &TenantId) -> Partition {
     Partition::of(tenant, &["collections"])
 }
@@ -79,8 +103,56 @@ impl Collections {
 
     /// A collection that has to be there.
     pub(crate) async fn get(&self, tenant: &TenantId, name: &CollectionName) -> Result<Collection> {
-        let record = self.records.get(&key(tenant, name)).await?.ok_or_else(|| missing(name))?;
-        record.json("collection")
+        let record = self.records.get(&key(tenant, name)).await?.filter(|record| !record.flag(DELETING));
+        record.ok_or_else(|| missing(name))?.json("collection")
+    }
+
+    /// Marks a collection as being deleted: nobody sees it any more. A deletion that was begun before and did not come
+    /// to its end is taken over.
+    ///
+    /// # Errors
+    /// `not-found` when there is none, `conflict` when another call deletes it at this moment.
+    pub(crate) async fn begin_deletion(&self, tenant: &TenantId, name: &CollectionName) -> Result<Deletion> {
+        let (lease, now) = (Lease::new(DELETION_LEASE), self.clock.now());
+        let marked = lease.renewing(Update::new().set(DELETING, true), now);
+        let free = Condition::All(vec![Condition::Present, Lease::run_out(now)]);
+        match self.records.update(&key(tenant, name), marked, free).await {
+            Ok(record) => Ok(Deletion { collection: record.json("collection")?, lease }),
+            Err(RecordsError::ConditionFailed { .. }) => match self.records.get(&key(tenant, name)).await? {
+                None => Err(missing(name)),
+                Some(_) => Err(being_deleted()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the collection whose table this is has not been deleted since.
+    pub(crate) async fn is_there(&self, table: &IndexTable) -> Result<bool> {
+        match self.get(&table.tenant, &table.collection).await {
+            Ok(collection) => Ok(collection.created_at == table.made_at),
+            Err(problem) if problem.kind == ProblemKind::NotFound => Ok(false),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// Whether a deletion of the collection began and did not come to its end.
+    pub(crate) async fn is_half_deleted(&self, tenant: &TenantId, name: &CollectionName) -> Result<bool> {
+        Ok(self.records.get(&key(tenant, name)).await?.is_some_and(|record| record.flag(DELETING)))
+    }
+
+    /// Forgets a collection when all that was in it is gone; or lets the next call take the deletion over, when this
+    /// one failed.
+    pub(crate) async fn end_deletion<T>(&self, tenant: &TenantId, deletion: Deletion, done: Result<T>) -> Result<T> {
+        let (key, mine) = (key(tenant, &deletion.collection.name), deletion.lease.mine());
+        let ended = match &done {
+            Ok(_) => self.records.delete(&key, mine).await,
+            Err(_) => self.records.update(&key, Lease::releasing(Update::new()), mine).await.map(drop),
+        };
+        match ended {
+            // Another call took it over, and brings it to its end.
+            Ok(()) | Err(RecordsError::ConditionFailed { .. }) => done,
+            Err(error) => done.and(Err(error.into())),
+        }
     }
 
     /// Makes a collection, or describes it anew. Returns it, and whether it is new.
@@ -119,12 +191,11 @@ impl Collections {
             None => self.new_collection(tenant, name, settings).await?,
         };
         let record = Record::new(key(tenant, &collection.name)).with_json("collection", &collection)?;
-        let condition = if is_new { Condition::Absent } else { Condition::Present };
+        let same = Condition::All(vec![Condition::Present, Condition::FieldAbsent(DELETING.to_owned())]);
+        let condition = if is_new { Condition::Absent } else { same };
         match self.records.put(record, condition).await {
             Ok(()) => Ok((collection, is_new)),
-            Err(RecordsError::ConditionFailed { .. }) => {
-                Err(Problem::conflict("the collection was made or deleted at the same time; repeat the request"))
-            }
+            Err(RecordsError::ConditionFailed { .. }) => Err(changed_meanwhile()),
             Err(error) => Err(error.into()),
         }
     }
@@ -151,11 +222,6 @@ impl Collections {
         })
     }
 
-    /// Forgets a collection.
-    pub(crate) async fn remove(&self, tenant: &TenantId, name: &CollectionName) -> Result<()> {
-        Ok(self.records.delete(&key(tenant, name), Condition::Always).await?)
-    }
-
     /// A page of collections, by name.
     pub(crate) async fn list(
         &self,
@@ -165,7 +231,8 @@ impl Collections {
     ) -> Result<(Vec<Collection>, Option<String>)> {
         let query = Query { partition: partition(tenant), range: Range::All, order: Order::Ascending, limit, after };
         let page = self.records.query(query).await?;
-        Ok((page.records.iter().map(|record| record.json("collection")).collect::<Result<_>>()?, page.next))
+        let there = page.records.iter().filter(|record| !record.flag(DELETING));
+        Ok((there.map(|record| record.json("collection")).collect::<Result<_>>()?, page.next))
     }
 
     async fn names(&self, tenant: &TenantId) -> Result<Vec<CollectionName>> {
@@ -176,20 +243,35 @@ impl Collections {
 
 #[async_trait]
 impl hybrid::Collections for Collections {
-    async fn embedder(&self, caller: &Principal, name: &CollectionName) -> Result<Arc<dyn Embedder>> {
+    async fn open(&self, caller: &Principal, name: &CollectionName) -> Result<(IndexTable, Arc<dyn Embedder>)> {
         let collection = self.get(&caller.tenant, name).await?;
         let model = (collection.embedding_model.as_str(), collection.dimensions);
-        self.embedders.of_collection(&caller.tenant, &caller.user, model)
+        let embedder = self.embedders.of_collection(&caller.tenant, &caller.user, model)?;
+        Ok((collection.table(&caller.tenant), embedder))
     }
 
     async fn has(&self, caller: &Principal, document: &DocumentReference) -> Result<bool> {
-        let table = IndexTable { tenant: caller.tenant.clone(), collection: document.collection.clone() };
+        let table = match self.get(&caller.tenant, &document.collection).await {
+            Ok(collection) => collection.table(&caller.tenant),
+            Err(problem) if problem.kind == ProblemKind::NotFound => return Ok(false),
+            Err(problem) => return Err(problem),
+        };
         Ok(self.records.get(&documents::record_key(&table, &document.key())).await?.is_some())
     }
 
     async fn all(&self, caller: &Principal) -> Result<Vec<CollectionName>> {
         self.names(&caller.tenant).await
     }
+}
+
+/// What a caller is told whose collection another call made or deleted at the same time.
+pub(crate) fn changed_meanwhile() -> Problem {
+    Problem::conflict("the collection was made or deleted at the same time; repeat the request").retry_after(1)
+}
+
+fn being_deleted() -> Problem {
+    Problem::conflict("the collection is being deleted at this moment; repeat the request when that is done")
+        .retry_after(1)
 }
 
 /// What a caller is told of a collection that is not there.

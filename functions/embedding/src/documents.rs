@@ -7,7 +7,7 @@ mod store;
 use std::sync::Arc;
 
 use mandi_core::ports::{EmbeddingPurpose, Objects, Records, TokenSpans};
-use mandi_core::{Clock, Principal, Problem, Result, TenantId, Timestamp};
+use mandi_core::{Clock, Principal, Problem, ProblemKind, Result, TenantId, Timestamp};
 use mandi_retrieval::chunk::{self, ChunkSize};
 use mandi_retrieval::ports::{DocumentChunks, IndexTable, IndexedChunk};
 use mandi_retrieval::{Chunk, ChunkIndex, CollectionName, DocumentKey};
@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use crate::collections::Collection;
 use crate::embedders::Embedders;
 
-pub(crate) use input::{DocumentInput, File, ManyDocuments, NewDocuments, NewDocumentsSchema};
+pub(crate) use input::{DocumentInput, File, ManyDocuments, NewDocuments, NewDocumentsSchema, OneOfMany, checked};
 pub(crate) use store::key as record_key;
 
 /// How far a document has come.
@@ -30,6 +30,8 @@ pub(crate) enum DocumentStatus {
     Indexed,
     /// It was there already, with the same content: nothing was done.
     Unchanged,
+    /// While it waited for its job, a newer version of it was sent or it was deleted: nothing was done.
+    Superseded,
     /// It was not taken; `error` says why. What was there before is as it was.
     Failed,
 }
@@ -47,11 +49,19 @@ pub(crate) struct Document {
     pub(crate) chunks: u32,
     /// Its title, if it has one.
     pub(crate) title: Option<String>,
-    /// The SHA-256 of what was sent, in hex: the same content need not be sent again.
-    pub(crate) content_sha256: String,
-    /// When it was indexed.
+    /// The SHA-256 of what was indexed, in hex: the same content need not be sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) content_sha256: Option<String>,
+    /// When it was indexed, queued or refused.
     #[schema(value_type = String, format = DateTime)]
     pub(crate) updated_at: Timestamp,
+    /// When it was sent.
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) accepted_at: Timestamp,
+    /// Why what was sent last was not taken: the reason and the way out. With status `indexed`, the version that was
+    /// taken before it is still found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
 }
 
 /// What became of a document that was sent.
@@ -88,15 +98,18 @@ pub(crate) struct Target {
     pub(crate) user: String,
     pub(crate) embedding_model: String,
     pub(crate) dimensions: usize,
+    /// When the documents were sent: of two versions the one that was sent later counts.
+    pub(crate) accepted_at: Timestamp,
 }
 
 impl Target {
-    pub(crate) fn new(owner: &Principal, collection: &Collection) -> Self {
+    pub(crate) fn new(owner: &Principal, collection: &Collection, accepted_at: Timestamp) -> Self {
         Self {
-            table: IndexTable { tenant: owner.tenant.clone(), collection: collection.name.clone() },
+            table: collection.table(&owner.tenant),
             user: owner.user.clone(),
             embedding_model: collection.embedding_model.clone(),
             dimensions: collection.dimensions,
+            accepted_at,
         }
     }
 }
@@ -120,34 +133,49 @@ impl Documents {
         let mut outcomes = Vec::with_capacity(inputs.len());
         let mut prepared: Vec<(usize, Prepared)> = Vec::new();
         for (place, input) in inputs.into_iter().enumerate() {
-            let input = match self.whole(&target.table.tenant, input).await? {
-                Ok(input) => input,
-                Err(problem) => {
-                    outcomes.push(Err(problem));
-                    continue;
-                }
-            };
-            let known = self.find(&target.table, &input.key()).await?;
-            let sha256 = input.sha256();
-            if let Some(known) = known.filter(|known| known.content_sha256 == sha256) {
-                outcomes.push(Ok(Self::outcome(&input.key(), DocumentStatus::Unchanged, known.chunks)));
-                continue;
-            }
             let key = input.key();
-            match self.prepare(input, sha256).await {
-                Ok(document) => {
+            match self.read(target, input).await? {
+                Ok(Read::Settled(outcome)) => outcomes.push(Ok(outcome)),
+                Ok(Read::Prepared(document)) => {
                     // Of two versions in one call the last one counts, as if they had come one after the other.
                     prepared.retain(|(_, earlier)| earlier.key != key);
                     let chunks = u32::try_from(document.chunks.len()).unwrap_or(u32::MAX);
                     outcomes.push(Ok(Self::outcome(&key, DocumentStatus::Indexed, chunks)));
                     prepared.push((place, document));
                 }
-                Err(problem) => outcomes.push(Err(problem)),
+                Err(problem) => {
+                    self.note(target, &key, DocumentStatus::Failed, Some(problem.detail.clone())).await?;
+                    outcomes.push(Err(problem));
+                }
             }
         }
         let documents = prepared.into_iter().map(|(_, document)| document).collect();
         self.store(target, documents).await?;
         Ok(outcomes)
+    }
+
+    /// Reads one document, as far as its chunks. The inner error is the document's own.
+    async fn read(&self, target: &Target, input: DocumentInput) -> Result<Result<Read>> {
+        let input = match self.whole(&target.table.tenant, input).await? {
+            Ok(input) => input,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let key = input.key();
+        let sha256 = input.sha256();
+        if self.deleted_at(&target.table, &key).await?.is_some_and(|deleted| deleted > target.accepted_at) {
+            return Ok(Ok(Read::Settled(Self::outcome(&key, DocumentStatus::Superseded, 0))));
+        }
+        if let Some(known) = self.find(&target.table, &key).await? {
+            let same = known.content_sha256.as_ref() == Some(&sha256);
+            if same || known.accepted_at > target.accepted_at {
+                let status = if same { DocumentStatus::Unchanged } else { DocumentStatus::Superseded };
+                self.forget_note(&target.table, &key).await?;
+                return Ok(Ok(Read::Settled(Self::outcome(&key, status, known.chunks))));
+            }
+        } else if let Some(other) = self.types_of(&target.table, &key.entity_id).await?.first() {
+            return Ok(Err(taken(&key, &target.table.collection, other)));
+        }
+        Ok(self.prepare(input, sha256).await.map(Read::Prepared))
     }
 
     /// The document with what its file holds, if it is one that lies in the store.
@@ -229,14 +257,15 @@ impl Documents {
                 status: DocumentStatus::Indexed,
                 chunks: u32::try_from(document.chunks.len()).unwrap_or(u32::MAX),
                 title: document.title,
-                content_sha256: document.content_sha256,
+                content_sha256: Some(document.content_sha256),
                 updated_at: self.clock.now(),
+                accepted_at: target.accepted_at,
+                error: None,
             });
             let chunks = document.chunks.into_iter().zip(vectors.by_ref());
             let chunks = chunks.map(|(chunk, vector)| IndexedChunk { chunk, vector }).collect();
             documents.push(DocumentChunks { document: document.key, chunks });
         }
-        self.index.create(&target.table, target.dimensions).await?;
         self.index.upsert(&target.table, documents).await?;
         for record in records {
             self.put(&target.table, &record).await?;
@@ -246,10 +275,14 @@ impl Documents {
 
     /// Removes a document from the index and from the records. `false` when it was not there.
     pub(crate) async fn delete(&self, table: &IndexTable, key: &DocumentKey) -> Result<bool> {
-        let known = self.find(table, key).await?.is_some();
+        let known = self.find_or_noted(table, key).await?.is_some();
         let removed = self.index.delete(table, key).await?;
         self.forget(table, key).await?;
-        Ok(known || removed > 0)
+        let known = known || removed > 0;
+        if known {
+            self.mark_deleted(table, key).await?;
+        }
+        Ok(known)
     }
 
     /// Removes all of a collection's documents.
@@ -257,6 +290,23 @@ impl Documents {
         self.index.remove(table).await?;
         self.forget_all(table).await
     }
+}
+
+/// What became of reading a document.
+enum Read {
+    /// There is nothing to do.
+    Settled(DocumentOutcome),
+    Prepared(Prepared),
+}
+
+/// What a caller is told whose document has the id of another one.
+fn taken(key: &DocumentKey, collection: &CollectionName, other_type: &str) -> Problem {
+    let detail = format!(
+        "collection `{collection}` has `{}` as a document of type `{other_type}`; give this one another id, or delete \
+         that one first",
+        key.entity_id
+    );
+    Problem::field("/entity_id", detail).of_kind(ProblemKind::Conflict)
 }
 
 /// What is embedded of a chunk: its text under the document's title, which says what the text is about.

@@ -17,6 +17,7 @@ use mandi_core::{Clock, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::collections::Collections;
 use crate::documents::{DocumentOutcome, Documents};
 
 pub use run::JobRunner;
@@ -69,6 +70,7 @@ pub struct Jobs {
     objects: Arc<dyn Objects>,
     clock: Arc<dyn Clock>,
     documents: Documents,
+    collections: Collections,
     run_job: Arc<dyn RunJob>,
 }
 
@@ -84,8 +86,9 @@ impl Jobs {
         objects: Arc<dyn Objects>,
         clock: Arc<dyn Clock>,
         documents: Documents,
+        collections: Collections,
         run_job: Arc<dyn RunJob>,
     ) -> Self {
-        Self { records, objects, clock, documents, run_job }
+        Self { records, objects, clock, documents, collections, run_job }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use mandi_aws::{Clients, LambdaInvoker};
@@ -11,7 +10,7 @@ use mandi_core::metering::Meter;
 use mandi_core::ports::{Embedder, Records};
 use mandi_core::settings::{self, Settings};
 use mandi_core::streams::{StreamPolicy, Streams};
-use mandi_core::{Clock, Permission, Principal, Problem, Result, SystemClock, TenantId};
+use mandi_core::{Clock, Permission, Principal, Problem, Result, SystemClock, TenantId, Timestamp};
 use mandi_http::{Gate, jwks};
 use mandi_index::{Caretaker, IndexOptions, LanceIndex};
 use mandi_inference::{CrossEncoder, LocalEmbedder, LocalReranker, TextEncoder};
@@ -58,7 +57,7 @@ pub async fn state(settings: &Settings) -> Result<EmbeddingState> {
         tokens: encoder,
         run_job: later,
         streams: Streams::new(records.clone(), clock.clone(), StreamPolicy::from_settings(settings)?),
-        keep_alive: Duration::from_millis(settings.parsed(settings::STREAM_KEEP_ALIVE_MS)?),
+        keep_alive: settings.duration_ms(settings::STREAM_KEEP_ALIVE_MS)?,
         tasks: TaskTracker::new(),
         records,
         clock,
@@ -86,8 +85,8 @@ pub async fn run(state: EmbeddingState) -> Result<(), Box<dyn std::error::Error 
 enum Task {
     /// A search for a function that holds no index.
     Search(RemoteSearch),
-    /// Which of some documents there are not, for the same.
-    MissingDocuments(RemoteMissing),
+    /// Which of some collections and documents there are not, for the same.
+    Missing(RemoteMissing),
     /// Works on a job until it is done.
     RunJob {
         /// The job.
@@ -101,6 +100,8 @@ enum Task {
         tenant: String,
         /// The collection.
         collection: CollectionName,
+        /// When it was made.
+        made_at: Timestamp,
     },
 }
 
@@ -114,9 +115,9 @@ async fn perform(state: &EmbeddingState, task: Task) -> Result<String> {
             };
             serde_json::to_string(&RemoteAnswer::from(outcome)).map_err(Problem::internal)
         }
-        Task::MissingDocuments(RemoteMissing { token, documents }) => {
+        Task::Missing(RemoteMissing { token, named }) => {
             let outcome = match reader(state, &token).await {
-                Ok(caller) => state.search.missing(&caller, &documents).await,
+                Ok(caller) => state.search.missing(&caller, &named).await,
                 Err(problem) => Err(problem),
             };
             serde_json::to_string(&RemoteAnswer::from(outcome)).map_err(Problem::internal)
@@ -129,9 +130,9 @@ async fn perform(state: &EmbeddingState, task: Task) -> Result<String> {
             let resumed = state.jobs().resume_abandoned().await?;
             Ok(format!(r#"{{"resumed":{resumed}}}"#))
         }
-        Task::LookAfter { tenant, collection } => {
+        Task::LookAfter { tenant, collection, made_at } => {
             let tenant = TenantId::from_stored(&tenant).ok_or_else(|| Problem::internal("the tenant is not one"))?;
-            state.index.upkeep(&IndexTable { tenant, collection: collection.clone() }).await?;
+            state.index.upkeep(&IndexTable { tenant, collection: collection.clone(), made_at }).await?;
             tracing::info!(collection = collection.as_str(), "looked after an index");
             Ok("{}".to_owned())
         }
@@ -169,7 +170,7 @@ impl RunJob for ByInvocation {
 #[async_trait]
 impl Caretaker for ByInvocation {
     async fn look_after_soon(&self, table: &IndexTable) -> Result<()> {
-        let IndexTable { tenant, collection } = table.clone();
-        self.hand_on(&Task::LookAfter { tenant: tenant.as_str().to_owned(), collection }).await
+        let IndexTable { tenant, collection, made_at } = table.clone();
+        self.hand_on(&Task::LookAfter { tenant: tenant.as_str().to_owned(), collection, made_at }).await
     }
 }

@@ -89,7 +89,14 @@ impl EmbeddingState {
         let search: Arc<dyn Search> =
             Arc::new(HybridSearch::new(parts.index.clone(), Arc::new(collections.clone()), parts.reranker.clone()));
         Self {
-            jobs: Jobs::new(parts.records, parts.objects, parts.clock.clone(), documents.clone(), parts.run_job),
+            jobs: Jobs::new(
+                parts.records,
+                parts.objects,
+                parts.clock.clone(),
+                documents.clone(),
+                collections.clone(),
+                parts.run_job,
+            ),
             gate: parts.gate,
             collections,
             documents,

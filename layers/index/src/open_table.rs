@@ -97,9 +97,9 @@ impl Tables {
         &self.options
     }
 
-    /// The name of a table's folder: neither part may hold a dot, so it names one table only.
+    /// The name of a table's folder: no part may hold a dot, so it names one table only.
     fn name(table: &IndexTable) -> String {
-        format!("{}.{}", table.tenant.as_str(), table.collection.as_str())
+        format!("{}.{}.{}", table.tenant.as_str(), table.collection.as_str(), table.made_at.unix_ms())
     }
 
     async fn connect(&self) -> Result<Connection> {

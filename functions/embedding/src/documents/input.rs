@@ -1,5 +1,9 @@
 //! Documents as they are sent: as JSON, one or many, or as files.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use mandi_core::text::{check_all_characters, check_characters};
 use mandi_core::{Problem, Result};
 use mandi_http::json;
 use mandi_retrieval::extract::{self, Extracted, Source, TextFormat};
@@ -72,6 +76,7 @@ pub(crate) enum ContentFormat {
 /// One document, or several.
 #[derive(Debug, ToSchema)]
 #[schema(as = NewDocuments)]
+#[serde(untagged)]
 #[expect(dead_code, reason = "describes the body, which `NewDocuments::parse` reads")]
 #[schema(no_recursion)]
 pub(crate) enum NewDocumentsSchema {
@@ -97,8 +102,55 @@ pub(crate) struct ManyDocuments {
 pub(crate) enum NewDocuments {
     /// One document: its problem is the answer.
     One(DocumentInput),
-    /// Several: each has an outcome. One that cannot be read has its problem in its place.
-    Many(Vec<Result<DocumentInput>>),
+    /// Several: each has an outcome.
+    Many(Vec<OneOfMany>),
+}
+
+/// A document of several.
+#[derive(Debug)]
+pub(crate) struct OneOfMany {
+    /// The type and the id that it was sent under, as far as they can be read.
+    pub(crate) key: DocumentKey,
+    /// The document; or why it cannot be read.
+    pub(crate) input: Result<DocumentInput>,
+}
+
+impl OneOfMany {
+    fn of_json(value: &serde_json::Value) -> Self {
+        let text = |name: &str| value.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        Self {
+            key: DocumentKey { entity_type: text("entity_type"), entity_id: text("entity_id") },
+            input: json::parse::<DocumentInput>(value.to_string().as_bytes()),
+        }
+    }
+
+    /// A file, under the name that it was sent with when it cannot be read.
+    pub(crate) fn of_file(name: &str, input: Result<DocumentInput>) -> Self {
+        let unread = || DocumentKey { entity_type: String::new(), entity_id: name.to_owned() };
+        Self { key: input.as_ref().map_or_else(|_| unread(), DocumentInput::key), input }
+    }
+}
+
+/// Checks documents that came together: each by itself, and that no two have the same id.
+pub(crate) fn checked(documents: Vec<OneOfMany>) -> Vec<OneOfMany> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let check = |(place, OneOfMany { key, input }): (usize, OneOfMany)| {
+        let input = input.and_then(|input| {
+            input.check()?;
+            match places.entry(input.entity_id.clone()) {
+                Entry::Vacant(free) => {
+                    free.insert(place);
+                    Ok(input)
+                }
+                Entry::Occupied(first) => {
+                    let first = first.get();
+                    Err(Problem::field("/entity_id", format!("document {first} of this request has the same id")))
+                }
+            }
+        });
+        OneOfMany { key, input }
+    };
+    documents.into_iter().enumerate().map(check).collect()
 }
 
 impl NewDocuments {
@@ -116,8 +168,7 @@ impl NewDocuments {
                 format!("there are {count}; one request takes 1 to {MAX_DOCUMENTS}"),
             ));
         }
-        let read = |value: serde_json::Value| json::parse::<DocumentInput>(value.to_string().as_bytes());
-        Ok(Self::Many(many.documents.into_iter().map(read).collect()))
+        Ok(Self::Many(many.documents.iter().map(OneOfMany::of_json).collect()))
     }
 }
 
@@ -150,6 +201,8 @@ impl DocumentInput {
         if id.trim().is_empty() || id.len() > MAX_ID_BYTES || id.chars().any(char::is_control) {
             return Err(Problem::field("/entity_id", "it is 1 to 256 bytes without control characters, and not blank"));
         }
+        self.content.as_ref().map_or(Ok(()), |content| check_characters(content, "/content"))?;
+        self.fields.as_ref().map_or(Ok(()), |fields| check_all_characters(fields, "/fields"))?;
         match (&self.content, &self.fields, &self.object) {
             (Some(_), None, None) | (None, Some(_), None) => Ok(()),
             (None, None, Some(_)) if self.format.is_some() => {
@@ -277,13 +330,12 @@ fn check_metadata(metadata: &Metadata) -> Result<()> {
             let rule = "a field's name is 1 to 64 of `a-z`, `0-9`, `_`, and begins with a letter";
             return Err(Problem::field(pointer, rule));
         }
-        if let Scalar::Text(text) = value
-            && text.len() > filter::MAX_TEXT_BYTES
-        {
-            return Err(Problem::field(
-                pointer,
-                format!("it has {} bytes; at most {}", text.len(), filter::MAX_TEXT_BYTES),
-            ));
+        if let Scalar::Text(text) = value {
+            if text.len() > filter::MAX_TEXT_BYTES {
+                let detail = format!("it has {} bytes; at most {}", text.len(), filter::MAX_TEXT_BYTES);
+                return Err(Problem::field(pointer, detail));
+            }
+            check_characters(text, &pointer)?;
         }
     }
     Ok(())

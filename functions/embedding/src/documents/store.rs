@@ -1,17 +1,33 @@
-//! The records of documents: one each, by collection, in order of their ids.
+//! The records of documents: one each, by collection, in order of their ids; and notes of those that were sent and
+//! are not there, because they wait or were refused.
 
-use mandi_core::Result;
+use std::time::Duration;
+
 use mandi_core::ports::{Condition, Key, Order, Partition, Query, Range, Record};
+use mandi_core::{Result, Timestamp};
 use mandi_retrieval::DocumentKey;
 use mandi_retrieval::ports::IndexTable;
 
-use super::{Document, Documents};
+use super::{Document, DocumentStatus, Documents, Target};
 
 /// Stands between the id and the type in a sort key, and in neither.
 const SEPARATOR: char = '\u{1f}';
 
 fn partition(table: &IndexTable) -> Partition {
-    Partition::of(&table.tenant, &["documents", table.collection.as_str()])
+    Partition::of(&table.tenant, &["documents", table.collection.as_str(), &table.made_at.unix_ms().to_string()])
+}
+
+/// The field of a note that says when its document was deleted.
+const DELETED_AT: &str = "deleted_at";
+/// How long a note is kept: longer than a job waits.
+const NOTES_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
+fn notes(table: &IndexTable) -> Partition {
+    Partition::of(&table.tenant, &["document-notes", table.collection.as_str(), &table.made_at.unix_ms().to_string()])
+}
+
+fn note_key(table: &IndexTable, document: &DocumentKey) -> Key {
+    Key::new(notes(table), key(table, document).sort)
 }
 
 /// The key of a document's record.
@@ -28,18 +44,81 @@ impl Documents {
         }
     }
 
-    pub(super) async fn put(&self, table: &IndexTable, document: &Document) -> Result<()> {
-        let of = DocumentKey { entity_type: document.entity_type.clone(), entity_id: document.entity_id.clone() };
-        let record = Record::new(key(table, &of)).with_json("document", document)?;
+    /// A document, if it is there or was sent: with why it was refused last, if it was.
+    pub(crate) async fn find_or_noted(&self, table: &IndexTable, document: &DocumentKey) -> Result<Option<Document>> {
+        let noted = self.records.get(&note_key(table, document)).await?.filter(|note| note.int(DELETED_AT).is_none());
+        let noted = noted.map(|record| record.json::<Document>("document")).transpose()?;
+        Ok(match self.find(table, document).await? {
+            Some(found) => Some(Document { error: noted.and_then(|noted| noted.error), ..found }),
+            None => noted,
+        })
+    }
+
+    /// When a document was deleted lately, if it was and was not sent again.
+    pub(super) async fn deleted_at(&self, table: &IndexTable, document: &DocumentKey) -> Result<Option<Timestamp>> {
+        let note = self.records.get(&note_key(table, document)).await?;
+        Ok(note.and_then(|note| note.int(DELETED_AT)).map(Timestamp::from_unix_ms))
+    }
+
+    /// Notes that a document was deleted, for the jobs that still hold it.
+    pub(super) async fn mark_deleted(&self, table: &IndexTable, document: &DocumentKey) -> Result<()> {
+        let now = self.clock.now();
+        let record = Record::new(note_key(table, document)).with(DELETED_AT, now).expiring(now.plus(NOTES_KEPT_FOR));
         Ok(self.records.put(record, Condition::Always).await?)
     }
 
+    /// Notes that a document waits or was refused.
+    pub(crate) async fn note(
+        &self,
+        target: &Target,
+        document: &DocumentKey,
+        status: DocumentStatus,
+        error: Option<String>,
+    ) -> Result<()> {
+        let now = self.clock.now();
+        let noted = Document {
+            entity_type: document.entity_type.clone(),
+            entity_id: document.entity_id.clone(),
+            status,
+            chunks: 0,
+            title: None,
+            content_sha256: None,
+            updated_at: now,
+            accepted_at: target.accepted_at,
+            error,
+        };
+        let record = Record::new(note_key(&target.table, document)).with_json("document", &noted)?;
+        Ok(self.records.put(record.expiring(now.plus(NOTES_KEPT_FOR)), Condition::Always).await?)
+    }
+
+    /// Forgets what was noted of a document that is there now.
+    pub(super) async fn forget_note(&self, table: &IndexTable, document: &DocumentKey) -> Result<()> {
+        let key = note_key(table, document);
+        if self.records.get(&key).await?.is_some() {
+            self.records.delete(&key, Condition::Always).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn put(&self, table: &IndexTable, document: &Document) -> Result<()> {
+        let of = DocumentKey { entity_type: document.entity_type.clone(), entity_id: document.entity_id.clone() };
+        let record = Record::new(key(table, &of)).with_json("document", document)?;
+        self.records.put(record, Condition::Always).await?;
+        self.forget_note(table, &of).await
+    }
+
     pub(super) async fn forget(&self, table: &IndexTable, document: &DocumentKey) -> Result<()> {
+        self.forget_note(table, document).await?;
         Ok(self.records.delete(&key(table, document), Condition::Always).await?)
     }
 
     pub(super) async fn forget_all(&self, table: &IndexTable) -> Result<()> {
-        let mut query = Query::all(partition(table));
+        self.forget_partition(partition(table)).await?;
+        self.forget_partition(notes(table)).await
+    }
+
+    async fn forget_partition(&self, partition: Partition) -> Result<()> {
+        let mut query = Query::all(partition);
         loop {
             let page = self.records.query(query.clone()).await?;
             for record in &page.records {

@@ -96,7 +96,10 @@ impl Jobs {
         waiting: Vec<Waiting>,
         inputs: Vec<DocumentInput>,
     ) -> Result<()> {
-        let outcomes = self.documents.index(target, inputs).await?;
+        let outcomes = match self.gone(target).await? {
+            Some(problem) => inputs.iter().map(|_| Err(Problem::new(problem.kind, problem.detail.clone()))).collect(),
+            None => self.documents.index(target, inputs).await?,
+        };
         let settled = waiting.into_iter().zip(outcomes).map(|(document, outcome)| {
             let outcome = outcome.unwrap_or_else(|problem| DocumentOutcome {
                 status: DocumentStatus::Failed,
@@ -106,6 +109,12 @@ impl Jobs {
             (document.sort, outcome)
         });
         self.settle(&target.table.tenant, job, settled.collect(), lease.mine()).await
+    }
+
+    /// Why a job's documents have no place any more: their collection was deleted since they were sent.
+    async fn gone(&self, target: &Target) -> Result<Option<Problem>> {
+        let deleted = || Problem::conflict("the collection was deleted after this was sent; send it again");
+        Ok((!self.collections.is_there(&target.table).await?).then(deleted))
     }
 
     async fn renewing(&self, job: &JobId, lease: &Lease, work: impl Future<Output = Result<()>>) -> Result<()> {

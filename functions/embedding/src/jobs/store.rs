@@ -82,7 +82,9 @@ impl Jobs {
             .with("user", target.user.as_str())
             .with("collection", target.table.collection.as_str())
             .with("embedding_model", target.embedding_model.as_str())
-            .with("dimensions", whole(target.dimensions));
+            .with("dimensions", whole(target.dimensions))
+            .with("made_at", target.table.made_at)
+            .with("accepted_at", target.accepted_at);
         self.records.put(entry, Condition::Absent).await?;
         if let Err(problem) = self.run_job.run_soon(&job).await {
             tracing::warn!(%job, causes = problem.causes(), "a job could not be started and waits to be resumed");
@@ -125,16 +127,18 @@ impl Jobs {
     pub(super) fn target(entry: &Record) -> Result<Target> {
         let field =
             |name: &str| entry.text(name).ok_or_else(|| Problem::internal(format!("a queued job has no `{name}`")));
+        let time = |name: &str| Timestamp::from_unix_ms(entry.int(name).unwrap_or(0));
         let tenant = TenantId::from_stored(field("tenant")?);
         let collection = CollectionName::parse(field("collection")?);
         let (Some(tenant), Some(collection)) = (tenant, collection) else {
             return Err(Problem::internal("a queued job's tenant or collection is not one"));
         };
         Ok(Target {
-            table: IndexTable { tenant, collection },
+            table: IndexTable { tenant, collection, made_at: time("made_at") },
             user: field("user")?.to_owned(),
             embedding_model: field("embedding_model")?.to_owned(),
             dimensions: usize::try_from(entry.int("dimensions").unwrap_or(0)).map_err(Problem::internal)?,
+            accepted_at: time("accepted_at"),
         })
     }
 

@@ -133,7 +133,10 @@ impl Scan {
             (&self.not_finite, "hold a number that is not finite: index their documents anew"),
             (&self.zero, "are all zeros and are never found by meaning: index their documents anew"),
             (&self.wrong_norm, "have a norm other than 1, which distorts their scores: index their documents anew"),
-            (&self.duplicate, "are equal to one before: the same text was sent under several ids"),
+            (
+                &self.duplicate,
+                "are equal to one before: the same text is in several documents, or several times in one",
+            ),
         ];
         let vectors = kinds.into_iter().filter(|(fault, _)| fault.count > 0);
         let mut findings: Vec<(u64, String)> = vectors

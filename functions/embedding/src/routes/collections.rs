@@ -1,15 +1,17 @@
 //! Collections: make, list, get, delete, and the quality of their vectors.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
+use mandi_core::{ProblemKind, Result, TenantId};
 use mandi_http::auth::{KnowledgeRead, KnowledgeWrite};
 use mandi_http::cursor::{self, List};
-use mandi_http::{ApiResult, Caller, Json, Query};
+use mandi_http::{ApiResult, Caller, Json, Path, Query};
+use mandi_retrieval::CollectionName;
 use mandi_retrieval::ports::IndexTable;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::collections::{Collection, CollectionSettings, Collections};
+use crate::collections::{self, Collection, CollectionSettings, Collections};
 use crate::quality::{self, QualityReport};
 use crate::state::EmbeddingState;
 
@@ -20,7 +22,7 @@ use crate::state::EmbeddingState;
 pub(crate) struct PageQuery {
     /// At most so many items.
     #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: Option<usize>,
+    limit: Option<i64>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
@@ -68,9 +70,18 @@ pub(crate) async fn put(
     Json(settings): Json<CollectionSettings>,
 ) -> ApiResult<(StatusCode, Json<Collection>)> {
     let name = Collections::parse(&name)?;
+    if state.collections.is_half_deleted(&caller.tenant, &name).await? {
+        delete_whole(&state, &caller.tenant, &name).await?;
+    }
     let (collection, is_new) = state.collections.put(&caller.tenant, name, settings).await?;
-    let table = IndexTable { tenant: caller.tenant.clone(), collection: collection.name.clone() };
-    state.index.create(&table, collection.dimensions).await?;
+    let table = collection.table(&caller.tenant);
+    let made = state.index.create(&table, collection.dimensions).await;
+    if !state.collections.is_there(&table).await? {
+        // Deleted meanwhile: what was made of its table since is nobody's.
+        state.index.remove(&table).await?;
+        return Err(collections::changed_meanwhile().into());
+    }
+    made?;
     Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(collection)))
 }
 
@@ -98,7 +109,7 @@ pub(crate) async fn get(
     Path(name): Path<String>,
 ) -> ApiResult<Json<CollectionDetails>> {
     let collection = state.collections.get(&caller.tenant, &Collections::parse(&name)?).await?;
-    let table = IndexTable { tenant: caller.tenant.clone(), collection: collection.name.clone() };
+    let table = collection.table(&caller.tenant);
     let documents = state.documents.count(&table).await?;
     Ok(Json(CollectionDetails { chunks: state.index.count(&table).await?, documents, collection }))
 }
@@ -113,13 +124,26 @@ pub(crate) async fn delete(
     Path(name): Path<String>,
 ) -> ApiResult<Json<CollectionDeleted>> {
     let name = Collections::parse(&name)?;
-    state.collections.get(&caller.tenant, &name).await?;
-    let table = IndexTable { tenant: caller.tenant.clone(), collection: name.clone() };
-    let documents = state.documents.count(&table).await?;
-    let chunks = state.index.count(&table).await?;
-    state.documents.delete_all(&table).await?;
-    state.collections.remove(&caller.tenant, &name).await?;
+    let (documents, chunks) = delete_whole(&state, &caller.tenant, &name).await?;
     Ok(Json(CollectionDeleted { name: name.as_str().to_owned(), documents, chunks }))
+}
+
+/// Deletes a collection with all that is in it. Returns how many documents and chunks it had.
+async fn delete_whole(state: &EmbeddingState, tenant: &TenantId, name: &CollectionName) -> Result<(u64, u64)> {
+    let deletion = state.collections.begin_deletion(tenant, name).await?;
+    let emptied = empty(state, &deletion.collection.table(tenant)).await;
+    state.collections.end_deletion(tenant, deletion, emptied).await
+}
+
+async fn empty(state: &EmbeddingState, table: &IndexTable) -> Result<(u64, u64)> {
+    let documents = state.documents.count(table).await?;
+    let chunks = match state.index.count(table).await {
+        // It was removed before a deletion failed, or was never made.
+        Err(problem) if problem.kind == ProblemKind::NotFound => 0,
+        chunks => chunks?,
+    };
+    state.documents.delete_all(table).await?;
+    Ok((documents, chunks))
 }
 
 /// Report on the quality of a collection's vectors: what is wrong, in words.
@@ -132,6 +156,6 @@ pub(crate) async fn quality(
     Path(name): Path<String>,
 ) -> ApiResult<Json<QualityReport>> {
     let collection = state.collections.get(&caller.tenant, &Collections::parse(&name)?).await?;
-    let table = IndexTable { tenant: caller.tenant.clone(), collection: collection.name.clone() };
+    let table = collection.table(&caller.tenant);
     Ok(Json(quality::report(&state.documents, &table, collection.dimensions).await?))
 }

@@ -1,13 +1,13 @@
 //! Documents: send, get, delete, and the jobs that index many of them.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Multipart, Path, Request, State};
+use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use mandi_core::ids::JobId;
 use mandi_core::{Principal, Problem, ProblemKind, Result};
 use mandi_http::auth::{KnowledgeRead, KnowledgeWrite};
-use mandi_http::{ApiResult, Caller, Json};
+use mandi_http::{ApiResult, Caller, Json, Path};
 use mandi_retrieval::DocumentKey;
 use mandi_retrieval::ports::IndexTable;
 use serde::Serialize;
@@ -15,7 +15,8 @@ use utoipa::ToSchema;
 
 use crate::collections::Collections;
 use crate::documents::{
-    self, Document, DocumentInput, DocumentOutcome, DocumentStatus, File, NewDocuments, NewDocumentsSchema, Target,
+    self, Document, DocumentInput, DocumentOutcome, DocumentStatus, File, NewDocuments, NewDocumentsSchema, OneOfMany,
+    Target,
 };
 use crate::jobs::Job;
 use crate::state::EmbeddingState;
@@ -70,7 +71,7 @@ pub(crate) async fn create(
     request: Request,
 ) -> ApiResult<(StatusCode, Json<DocumentsResponse>)> {
     let collection = state.collections.get(&caller.tenant, &Collections::parse(&name)?).await?;
-    let target = Target::new(&caller, &collection);
+    let target = Target::new(&caller, &collection, state.clock.now());
     match read(request).await? {
         NewDocuments::One(input) => one(&state, &target, input).await,
         NewDocuments::Many(inputs) => many(&state, &target, inputs).await,
@@ -84,7 +85,7 @@ async fn one(
 ) -> ApiResult<(StatusCode, Json<DocumentsResponse>)> {
     input.check()?;
     if !state.documents.fit(&target.table.tenant, std::iter::once(&input), AT_ONCE_BYTES).await? {
-        return queue(state, target, vec![Ok(input)]).await;
+        return queue(state, target, vec![OneOfMany { key: input.key(), input: Ok(input) }]).await;
     }
     let outcomes = state.documents.index(target, vec![input]).await?;
     let documents = outcomes.into_iter().collect::<Result<_>>()?;
@@ -94,23 +95,23 @@ async fn one(
 async fn many(
     state: &EmbeddingState,
     target: &Target,
-    inputs: Vec<Result<DocumentInput>>,
+    sent: Vec<OneOfMany>,
 ) -> ApiResult<(StatusCode, Json<DocumentsResponse>)> {
-    let inputs: Vec<Result<DocumentInput>> =
-        inputs.into_iter().map(|input| input.and_then(|input| input.check().map(|()| input))).collect();
-    let few = inputs.len() <= AT_ONCE_DOCUMENTS;
-    if !few || !state.documents.fit(&target.table.tenant, inputs.iter().flatten(), AT_ONCE_BYTES).await? {
-        return queue(state, target, inputs).await;
+    let sent = documents::checked(sent);
+    let inputs = sent.iter().filter_map(|document| document.input.as_ref().ok());
+    let few = sent.len() <= AT_ONCE_DOCUMENTS;
+    if !few || !state.documents.fit(&target.table.tenant, inputs, AT_ONCE_BYTES).await? {
+        return queue(state, target, sent).await;
     }
-    let mut outcomes = Vec::with_capacity(inputs.len());
-    for (place, input) in inputs.into_iter().enumerate() {
-        let (key, outcome) = match input {
-            Ok(input) => (Some(input.key()), state.documents.index(target, vec![input]).await?.pop()),
-            Err(problem) => (None, Some(Err(problem))),
+    let mut outcomes = Vec::with_capacity(sent.len());
+    for (place, OneOfMany { key, input }) in sent.into_iter().enumerate() {
+        let outcome = match input {
+            Ok(input) => state.documents.index(target, vec![input]).await?.pop(),
+            Err(problem) => Some(Err(problem)),
         };
         match outcome {
             Some(Ok(outcome)) => outcomes.push(outcome),
-            Some(Err(problem)) => outcomes.push(failed(place, key, &problem)),
+            Some(Err(problem)) => outcomes.push(failed(place, &key, &problem)),
             None => return Err(Problem::internal("a document has no outcome").into()),
         }
     }
@@ -120,16 +121,18 @@ async fn many(
 async fn queue(
     state: &EmbeddingState,
     target: &Target,
-    inputs: Vec<Result<DocumentInput>>,
+    sent: Vec<OneOfMany>,
 ) -> ApiResult<(StatusCode, Json<DocumentsResponse>)> {
-    let entries: Vec<(DocumentOutcome, Option<DocumentInput>)> = inputs
-        .into_iter()
-        .enumerate()
-        .map(|(place, input)| match input {
-            Ok(input) => (queued(&input.key()), Some(input)),
-            Err(problem) => (failed(place, None, &problem), None),
-        })
-        .collect();
+    let mut entries: Vec<(DocumentOutcome, Option<DocumentInput>)> = Vec::with_capacity(sent.len());
+    for (place, OneOfMany { key, input }) in sent.into_iter().enumerate() {
+        entries.push(match input {
+            Ok(input) => {
+                state.documents.note(target, &key, DocumentStatus::Queued, None).await?;
+                (queued(&key), Some(input))
+            }
+            Err(problem) => (failed(place, &key, &problem), None),
+        });
+    }
     let documents = entries.iter().map(|(outcome, _)| outcome.clone()).collect();
     let job_id = state.jobs().create(target, entries).await?;
     Ok((StatusCode::ACCEPTED, Json(DocumentsResponse { job_id: Some(job_id), documents })))
@@ -145,11 +148,10 @@ fn queued(key: &DocumentKey) -> DocumentOutcome {
     }
 }
 
-/// The outcome of a document that failed; one that could not be read is named by its place.
-fn failed(place: usize, key: Option<DocumentKey>, problem: &Problem) -> DocumentOutcome {
-    let key = key.unwrap_or_else(|| DocumentKey { entity_type: String::new(), entity_id: String::new() });
+/// The outcome of a document that failed, with its place.
+fn failed(place: usize, key: &DocumentKey, problem: &Problem) -> DocumentOutcome {
     let error = format!("document {place}: {}", problem.detail);
-    DocumentOutcome { status: DocumentStatus::Failed, error: Some(error), ..queued(&key) }
+    DocumentOutcome { status: DocumentStatus::Failed, error: Some(error), ..queued(key) }
 }
 
 /// Reads the body: JSON, or files.
@@ -182,14 +184,15 @@ async fn read_files(mut form: Multipart) -> Result<NewDocuments> {
             "file" => {
                 let file_name = file_name.ok_or_else(|| Problem::field("file", "it has no file name"))?;
                 let file = File { name: &file_name, media_type: media_type.as_deref(), bytes: &bytes };
-                files.push(DocumentInput::from_file(file, "file", entity_type.clone(), entity_id.take()));
+                let read = DocumentInput::from_file(file, "file", entity_type.clone(), entity_id.take());
+                files.push(OneOfMany::of_file(&file_name, read));
             }
             _ => return Err(Problem::field(name, "the fields of the form are `entity_type`, `entity_id` and `file`")),
         }
     }
     match files.len() {
         0 => Err(Problem::field("file", "the form has no file")),
-        1 => files.remove(0).map(NewDocuments::One),
+        1 => files.remove(0).input.map(NewDocuments::One),
         _ => Ok(NewDocuments::Many(files)),
     }
 }
@@ -221,7 +224,7 @@ pub(crate) async fn get(
 ) -> ApiResult<Json<Document>> {
     let table = table(&state, &caller, &name).await?;
     let key = DocumentKey { entity_type, entity_id };
-    match state.documents.find(&table, &key).await? {
+    match state.documents.find_or_noted(&table, &key).await? {
         Some(document) => Ok(Json(document)),
         None => Err(not_there(&state, &table, &key).await?.into()),
     }
@@ -262,7 +265,7 @@ pub(crate) async fn job(
 
 async fn table(state: &EmbeddingState, caller: &Principal, name: &str) -> Result<IndexTable> {
     let collection = state.collections.get(&caller.tenant, &Collections::parse(name)?).await?;
-    Ok(IndexTable { tenant: caller.tenant.clone(), collection: collection.name })
+    Ok(collection.table(&caller.tenant))
 }
 
 async fn not_there(state: &EmbeddingState, table: &IndexTable, key: &DocumentKey) -> Result<Problem> {

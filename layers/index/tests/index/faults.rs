@@ -9,7 +9,7 @@ use mandi_retrieval::ports::ChunkIndex as _;
 use crate::fixture::{DIMENSIONS, Fixture, document, table};
 
 fn files_of(fixture: &Fixture, kind: &str) -> Vec<PathBuf> {
-    let folder = fixture.folder.path().join("demo.contracts.lance").join(kind);
+    let folder = fixture.folder.path().join("demo.contracts.1.lance").join(kind);
     std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
 }
 
@@ -44,7 +44,7 @@ async fn a_table_that_was_never_made_is_not_found() {
     let problem = fixture.index.upsert(&absent, vec![document("a", &["one"])]).await.unwrap_err();
     assert_eq!(problem.kind, ProblemKind::NotFound);
     assert_eq!(fixture.index.keyword(&absent, "one", 5, None).await.unwrap_err().kind, ProblemKind::NotFound);
-    assert!(!fixture.folder.path().join("demo.absent.lance").exists(), "nothing is made by asking");
+    assert!(!fixture.folder.path().join("demo.absent.1.lance").exists(), "nothing is made by asking");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Builders of tables, documents and vectors.
 
-use mandi_core::TenantId;
+use mandi_core::{TenantId, Timestamp};
 use mandi_index::{IndexOptions, LanceIndex};
 use mandi_retrieval::ports::{ChunkIndex as _, DocumentChunks, Hit, IndexTable, IndexedChunk};
 use mandi_retrieval::{Chunk, CollectionName, DocumentKey, Metadata};
@@ -52,7 +52,7 @@ impl Fixture {
 
 pub fn table(tenant: &str, collection: &str) -> IndexTable {
     let tenant = TenantId::from_stored(tenant).unwrap();
-    IndexTable { tenant, collection: CollectionName::parse(collection).unwrap() }
+    IndexTable { tenant, collection: CollectionName::parse(collection).unwrap(), made_at: Timestamp::from_unix_ms(1) }
 }
 
 pub fn key(id: &str) -> DocumentKey {

@@ -109,7 +109,7 @@ async fn many_small_writes_leave_few_files_and_quick_searches() {
     }
     fixture.index.settle().await;
 
-    let folder = fixture.folder.path().join("demo.contracts.lance");
+    let folder = fixture.folder.path().join("demo.contracts.1.lance");
     let files = |kind: &str| std::fs::read_dir(folder.join(kind)).unwrap().count();
     assert!(files("data") < 80, "{} data files of 200 writes", files("data"));
     assert!(files("_versions") < 80, "{} versions of 200 writes", files("_versions"));

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use mandi_acceptance::{Client, Setup};
 use mandi_benches::{Figure, Target, Unit, number, run_peer};
-use mandi_core::TenantId;
+use mandi_core::{TenantId, Timestamp};
 use mandi_index::{IndexOptions, LanceIndex};
 use mandi_retrieval::filter::FieldValue;
 use mandi_retrieval::ports::{ChunkIndex as _, IndexTable};
@@ -91,7 +91,8 @@ fn print_figures(chunks: usize, times: &Times, recall: f64, peer: &Value) -> Res
 }
 
 fn table() -> IndexTable {
-    IndexTable { tenant: TenantId::from_stored("demo").unwrap(), collection: CollectionName::parse("p6").unwrap() }
+    let (tenant, collection) = (TenantId::from_stored("demo").unwrap(), CollectionName::parse("p6").unwrap());
+    IndexTable { tenant, collection, made_at: Timestamp::from_unix_ms(1) }
 }
 
 async fn create_collection(data: &Path) {
