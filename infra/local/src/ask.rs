@@ -13,32 +13,36 @@ use serde_json::json;
 
 use crate::answers::{Citation, Conversation, Done, Failure, Token, Usage};
 use crate::client::Client;
-use crate::commands::{self, Ask};
+use crate::commands::Ask;
+use crate::terminal;
 
 /// Asks, and prints what comes.
 pub async fn run(settings: &Settings, ask: &Ask) -> Result<ExitCode> {
     let client = Client::of(settings, &ask.server)?;
     let conversation = match &ask.conversation {
-        Some(id) => id.clone(),
+        Some(id) => id.as_str().to_owned(),
         None => {
             let new = json!({"assistant_type": "general"});
-            client.json::<Conversation>(client.request(Method::POST, "/v1/conversations").json(&new)).await?.id
+            client.json::<Conversation>(client.request(Method::POST, &["conversations"]).json(&new)).await?.id
         }
     };
     let mut message = json!({"content": ask.question, "collections": ask.collection});
     if let Some(language) = &ask.language {
         message["language"] = json!(language);
     }
-    let path = format!("/v1/conversations/{conversation}/messages");
-    let request = client.request(Method::POST, &path).header("accept", "text/event-stream").json(&message);
+    let request = client.request(Method::POST, &["conversations", &conversation, "messages"]);
+    let request = request.header("accept", "text/event-stream").json(&message);
     let started = Instant::now();
     let mut events = client.send(request).await?.bytes_stream().eventsource();
     let mut telling = Telling { started, citations: Vec::new(), usage: None };
     while let Some(event) = events.next().await {
         let event = event.map_err(|error| cut_off().caused_by(error))?;
         if let Some(code) = telling.event(&event.event, &event.data)? {
-            commands::say(&format!("\nconversation {conversation}"));
+            terminal::say(&format!("\nconversation {conversation}"));
             return Ok(code);
+        }
+        if !terminal::is_read() {
+            return Ok(ExitCode::SUCCESS);
         }
     }
     Err(cut_off())
@@ -58,7 +62,7 @@ impl Telling {
     /// Takes an event. Returns the exit code when it was the last one.
     fn event(&mut self, name: &str, data: &str) -> Result<Option<ExitCode>> {
         match name {
-            "token" => commands::say_part(&read::<Token>(data)?.text),
+            "token" => terminal::say_part(&read::<Token>(data)?.text),
             "citation" => self.citations.push(read(data)?),
             "usage" => self.usage = Some(read(data)?),
             "done" => {
@@ -66,8 +70,8 @@ impl Telling {
                 return Ok(Some(ExitCode::SUCCESS));
             }
             "error" => {
-                commands::say("");
-                commands::complain(&format!("the answer is incomplete: {}", read::<Failure>(data)?.detail));
+                terminal::say("");
+                terminal::complain(&format!("the answer is incomplete: {}", read::<Failure>(data)?.detail));
                 return Ok(Some(ExitCode::FAILURE));
             }
             _ => {}
@@ -76,11 +80,11 @@ impl Telling {
     }
 
     fn end(&self, done: &Done) {
-        commands::say("\n");
+        terminal::say("\n");
         for citation in &self.citations {
             let Citation { n, document, quote, score } = citation;
             let quote = quote.split_whitespace().collect::<Vec<_>>().join(" ");
-            commands::say(&format!(
+            terminal::say(&format!(
                 "[{n}] {} {}  (score {score:.2})\n    “{quote}”",
                 document.entity_type, document.entity_id
             ));
@@ -88,14 +92,14 @@ impl Telling {
         let seconds = self.started.elapsed().as_secs_f32();
         if let Some(usage) = &self.usage {
             let cost = usd(usage.cost_micro_usd);
-            commands::say(&format!(
+            terminal::say(&format!(
                 "\n{}/{}: {} tokens in, {} out, {cost}; {seconds:.1} s; confidence {:.2}",
                 usage.provider, usage.model, usage.input_tokens, usage.output_tokens, done.confidence
             ));
         }
         if done.degraded {
             let reason = done.degraded_reason.as_deref().unwrap_or("no language model wrote it");
-            commands::say(&format!("degraded: {reason}"));
+            terminal::say(&format!("degraded: {reason}"));
         }
     }
 }

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
 use mandi_core::Result;
+use mandi_core::ids::ConversationId;
 use mandi_core::settings::{self, Settings};
+use mandi_retrieval::CollectionName;
+use reqwest::Url;
 
-use crate::{ask, doctor, load, token, up};
+use crate::{ask, doctor, load, terminal, token, up, values};
 
 /// A multi-tenant AI back end for trading, ERP and CRM products.
 #[derive(Debug, Parser)]
@@ -20,14 +23,21 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves all of the platform in this process.
+    ///
+    /// Standard error is the log, as JSON lines. At a terminal, and with `--demo`, only warnings are logged unless
+    /// `MANDI_LOG` says what is.
     Up(Up),
-    /// Prints a token for a data folder.
+    /// Prints a token for a server's data folder.
     Token(Token),
     /// Asks a question, and streams the answer with its citations.
     Ask(Ask),
     /// Loads a folder or a file of documents into a collection.
+    ///
+    /// A file is Markdown, HTML or text; or JSON, with one document as the API takes it (`entity_type`, `entity_id`, and
+    /// `content`, `fields` or `object`; a `collection` beside them is left out), or with the fields of what
+    /// `--entity-type` says. Hidden files, symbolic links and what is no file are passed over, and counted at the end.
     Load(Load),
-    /// Says what is missing on this machine, and how to get it.
+    /// Says what is missing on this machine, and how to get it; makes nothing.
     Doctor(Doctor),
     /// Prints the OpenAPI document.
     Openapi,
@@ -61,7 +71,7 @@ pub struct Token {
     #[arg(long)]
     pub tenant: String,
     /// The user.
-    #[arg(long, default_value = "admin")]
+    #[arg(long, default_value = "admin", value_parser = values::user)]
     pub user: String,
     /// A role: admin, editor or viewer. May be given several times; admin when it is not given.
     #[arg(long)]
@@ -69,9 +79,9 @@ pub struct Token {
     /// A single permission, such as usage.read. May be given several times.
     #[arg(long)]
     pub permission: Vec<String>,
-    /// For how many hours the token holds.
-    #[arg(long, default_value_t = 12)]
-    pub hours: u64,
+    /// For how many hours the token holds: 1 to 8760, which is a year.
+    #[arg(long, default_value_t = 12, value_parser = value_parser!(u16).range(values::HOURS))]
+    pub hours: u16,
     #[command(flatten)]
     pub data: Data,
 }
@@ -83,11 +93,11 @@ pub struct Server {
     #[arg(long)]
     pub tenant: String,
     /// The user.
-    #[arg(long, default_value = "admin")]
+    #[arg(long, default_value = "admin", value_parser = values::user)]
     pub user: String,
     /// The server's address; `http://127.0.0.1:8080` when it is not given.
-    #[arg(long)]
-    pub url: Option<String>,
+    #[arg(long, value_parser = values::address)]
+    pub url: Option<Url>,
     #[command(flatten)]
     pub data: Data,
 }
@@ -98,11 +108,11 @@ pub struct Ask {
     #[command(flatten)]
     pub server: Server,
     /// Where to look; may be given several times; in all collections when it is not given.
-    #[arg(long)]
-    pub collection: Vec<String>,
+    #[arg(long, value_parser = values::collection)]
+    pub collection: Vec<CollectionName>,
     /// The conversation to go on with; a new one when it is not given.
-    #[arg(long)]
-    pub conversation: Option<String>,
+    #[arg(long, value_parser = values::conversation)]
+    pub conversation: Option<ConversationId>,
     /// The language of the answer, such as hi.
     #[arg(long)]
     pub language: Option<String>,
@@ -116,8 +126,8 @@ pub struct Load {
     #[command(flatten)]
     pub server: Server,
     /// The collection, made if need be.
-    #[arg(long)]
-    pub collection: String,
+    #[arg(long, value_parser = values::collection)]
+    pub collection: CollectionName,
     /// What the files are, such as contract; by their format when it is not given.
     #[arg(long)]
     pub entity_type: Option<String>,
@@ -146,7 +156,7 @@ impl Cli {
             Command::Load(load) => load::run(&with_data(settings, &load.server.data), &load).await,
             Command::Doctor(doctor) => doctor::run(&with_data(settings, &doctor.data)).await,
             Command::Openapi => {
-                say(&crate::platform::openapi_json()?);
+                terminal::say(&crate::platform::openapi_json()?);
                 Ok(ExitCode::SUCCESS)
             }
         }
@@ -158,25 +168,4 @@ fn with_data(settings: Settings, data: &Data) -> Settings {
         Some(folder) => settings.with(settings::DATA_DIR, folder.to_string_lossy()),
         None => settings,
     }
-}
-
-/// Prints a line for the person, or the program, at the other end.
-#[expect(clippy::print_stdout, reason = "this is the command line")]
-pub fn say(line: &str) {
-    println!("{line}");
-}
-
-/// Prints without ending the line, and at once.
-#[expect(clippy::print_stdout, reason = "this is the command line")]
-pub fn say_part(text: &str) {
-    use std::io::Write;
-    print!("{text}");
-    // A closed pipe is noticed at the next line.
-    let _ = std::io::stdout().flush();
-}
-
-/// Prints a line about what went wrong.
-#[expect(clippy::print_stderr, reason = "this is the command line")]
-pub fn complain(line: &str) {
-    eprintln!("{line}");
 }

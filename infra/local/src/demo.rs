@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use include_dir::{Dir, include_dir};
 use mandi_core::settings::Settings;
 use mandi_core::{Problem, Result};
+use mandi_retrieval::CollectionName;
 use serde_json::Value;
 
-use crate::client::Client;
-use crate::commands;
+use crate::client::{self, Client};
 use crate::load::Destination;
-use crate::token;
+use crate::{terminal, token};
 
 static DEMO: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../demo");
 
@@ -20,14 +20,14 @@ const TENANT: &str = "demo";
 const USER: &str = "admin";
 
 /// Loads the demo's documents, through the public interface. What is there already is left as it is.
-pub async fn load(settings: &Settings, base: &str) -> Result<()> {
-    let client = Client::new(settings, base, TENANT, USER)?;
+pub async fn load(settings: &Settings, server: SocketAddr) -> Result<()> {
+    let client = Client::new(settings, client::at(server)?, TENANT, USER)?;
     let mut made = BTreeSet::new();
     let folder = DEMO.get_dir("documents").ok_or_else(|| Problem::internal("the demo has no documents"))?;
     for file in folder.files() {
         let mut document: Value = serde_json::from_slice(file.contents()).map_err(Problem::internal)?;
         let collection = document.as_object_mut().and_then(|fields| fields.remove("collection"));
-        let Some(Value::String(collection)) = collection else {
+        let Some(collection) = collection.as_ref().and_then(Value::as_str).and_then(CollectionName::parse) else {
             return Err(Problem::internal(format!("{} names no collection", file.path().display())));
         };
         let destination = Destination { client: client.clone(), collection: collection.clone(), entity_type: None };
@@ -48,7 +48,7 @@ pub fn say_what_next(settings: &Settings, address: SocketAddr) -> Result<()> {
     let program = std::env::current_exe().ok().map_or_else(|| "mandi".to_owned(), |path| shown(&path));
     let port = address.port();
     let url = if port == 8080 { String::new() } else { format!(" --url http://{address}") };
-    commands::say(&format!(
+    terminal::say(&format!(
         "\nMandi serves http://{address} with the demo tenant. A token for an hour:\n\n{token}\n\nPaste next, in another terminal:\n\n  \
          {program} ask --tenant demo{url} \"When must the buyer pay the invoices for the cotton?\"\n  \
          {program} ask --tenant demo{url} \"किसानों को कपास का भुगतान कितने दिन के भीतर किया जाएगा?\"\n  \

@@ -10,7 +10,7 @@ use mandi_core::settings::{self, Settings};
 use mandi_core::{Problem, Result};
 use mandi_llm::providers::{LOCAL_MODEL_FILE, Providers};
 
-use crate::commands;
+use crate::terminal;
 use port::Listener;
 
 /// One thing that was looked at.
@@ -56,11 +56,11 @@ pub async fn run(settings: &Settings) -> Result<ExitCode> {
         provider(settings, &models).await,
     ];
     findings.splice(0..0, models.into_iter().map(|model| model.finding));
-    findings.iter().for_each(|finding| commands::say(&finding.line()));
+    findings.iter().for_each(|finding| terminal::say(&finding.line()));
     if findings.iter().any(|finding| finding.fault().is_some()) {
         return Ok(ExitCode::FAILURE);
     }
-    commands::say(&match listener {
+    terminal::say(&match listener {
         Listener::Ours { .. } => format!("all is well: mandi serves http://127.0.0.1:{number}"),
         Listener::OfAnotherFolder { .. } => "all is well, but what serves there has another data folder".to_owned(),
         _ => "all is well: `mandi up --demo` serves the demo tenant".to_owned(),

@@ -9,8 +9,10 @@ mod doctor;
 mod load;
 mod platform;
 mod shutdown;
+mod terminal;
 mod token;
 mod up;
+mod values;
 
 use std::process::ExitCode;
 
@@ -27,7 +29,7 @@ async fn main() -> ExitCode {
                 ProblemKind::Internal => format!(" ({})", problem.causes()),
                 _ => String::new(),
             };
-            commands::complain(&format!("mandi: {}{because}", problem.detail));
+            terminal::complain(&format!("mandi: {}{because}", problem.detail));
             ExitCode::FAILURE
         }
     }

@@ -8,7 +8,8 @@ use mandi_core::settings::{self, Settings};
 use mandi_core::{Clock, Problem, Result, SystemClock};
 use mandi_local::secret_of;
 
-use crate::commands::{self, Token};
+use crate::commands::Token;
+use crate::terminal;
 
 /// Prints a token.
 pub fn run(settings: &Settings, asked: &Token) -> Result<()> {
@@ -24,9 +25,9 @@ pub fn run(settings: &Settings, asked: &Token) -> Result<()> {
         roles,
         permissions: asked.permission.clone(),
         not_before: None,
-        expires_at: now.plus(Duration::from_secs(asked.hours.saturating_mul(3600))),
+        expires_at: now.plus(Duration::from_secs(u64::from(asked.hours) * 3600)),
     };
-    commands::say(&issuer(settings)?.issue(&grant)?);
+    terminal::say(&issuer(settings)?.issue(&grant)?);
     Ok(())
 }
 

@@ -12,9 +12,9 @@ use mandi_local::RedbRecords;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::{self, Up};
+use crate::commands::Up;
 use crate::platform::Platform;
-use crate::{demo, shutdown};
+use crate::{demo, shutdown, terminal};
 
 /// How many files and connections the process wants to have open.
 const WANTED_FILES: u64 = 65_536;
@@ -55,15 +55,18 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
     let resumer = tokio::spawn(resume(jobs));
     let sweeper = tokio::spawn(sweep(records));
     let mut asked = pin!(shutdown::asked());
-    commands::say(&format!("listening on http://{address}"));
+    terminal::say(&format!("listening on http://{address}"));
     if for_people {
         let usual = settings::LOG.default.unwrap_or_default();
-        commands::say(&format!("only warnings are logged; set MANDI_LOG={usual} to see each request"));
+        terminal::say(&format!("only warnings are logged; set MANDI_LOG={usual} to see each request"));
     }
     tokio::select! {
         shown = show_demo(&settings, up, address) => {
             shown?;
-            asked.await;
+            // Whoever started it and stopped reading wants it no more.
+            if terminal::is_read() {
+                asked.await;
+            }
         }
         () = &mut asked => {}
     }
@@ -87,8 +90,8 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
 /// Loads the demo tenant, if that was asked for, and says what to do with it.
 async fn show_demo(settings: &Settings, up: &Up, address: SocketAddr) -> Result<()> {
     if up.demo {
-        commands::say("loading the demo tenant's documents");
-        demo::load(settings, &format!("http://{address}")).await?;
+        terminal::say("loading the demo tenant's documents");
+        demo::load(settings, address).await?;
         demo::say_what_next(settings, address)?;
     }
     Ok(())

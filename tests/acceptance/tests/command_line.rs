@@ -209,6 +209,81 @@ async fn given_a_terminal_when_the_demo_is_served_then_the_screen_shows_what_to_
     }
 }
 
+/// Runs a command whose reader goes away before it reads anything: whether it succeeds, and what it complains of.
+fn unread(command: &mut Command) -> (bool, String) {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    (output.status.success(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[tokio::test]
+async fn given_a_reader_that_goes_away_when_a_command_prints_then_it_ends_quietly() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Setup::on(folder.path()).start().await;
+    server.client("demo").collection_with("terms", "T-1", "The buyer shall pay within 30 days.").await;
+    let data = folder.path().to_str().unwrap();
+    let note = folder.path().join("note.md");
+    std::fs::write(&note, "The seller delivers at the mill.").unwrap();
+    let at = ["--tenant", "demo", "--url", server.base(), "--data", data];
+    let commands: [&[&str]; 6] = [
+        &[&["ask", "When must the buyer pay?"][..], &at].concat(),
+        &[&["load", note.to_str().unwrap(), "--collection", "terms"][..], &at].concat(),
+        &["token", "--tenant", "demo", "--data", data],
+        &["openapi"],
+        &["--help"],
+        &["up", "--demo", "--port", "0", "--data", "served"],
+    ];
+    for command in commands {
+        assert_eq!(unread(&mut typed_in(folder.path(), command)), (true, String::new()), "{command:?}");
+    }
+}
+
+#[test]
+fn given_a_port_that_is_none_when_a_server_is_asked_then_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    for port in ["abc", "65536"] {
+        let mut command = typed_in(folder.path(), &["ask", "--tenant", "demo", "hello"]);
+        let (success, _, complaint) = outcome(command.env("MANDI_PORT", port));
+        let said = format!("`MANDI_PORT`: `{port}` is not a port, which is a number from 1 to 65535");
+        assert!(!success && complaint.contains(&said), "{complaint}");
+    }
+}
+
+#[test]
+fn given_a_token_that_no_server_would_take_when_it_is_asked_for_then_the_rule_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret"), [7; 32]).unwrap();
+    let (user, hours) = ("a user is 1 to 256 bytes, and not blank", "1..=8760");
+    let refused = [
+        ("--user", "", user),
+        ("--user", " ", user),
+        ("--hours", "0", hours),
+        ("--hours", "8761", hours),
+        ("--hours", "999999999999999999", hours),
+    ];
+    for (option, value, rule) in refused {
+        let (success, told, complaint) =
+            outcome(&mut typed_in(folder.path(), &["token", "--tenant", "demo", "--data", ".", option, value]));
+        assert!(!success && told.is_empty() && complaint.contains(rule), "{option} {value}: {told}{complaint}");
+    }
+}
+
+#[test]
+fn given_an_address_or_a_conversation_that_is_none_when_a_question_is_asked_then_the_rule_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = [
+        ("--url", "localhost:8080", "begins with `http://`"),
+        ("--conversation", "../x", "`conv_` and 32 hexadecimal digits"),
+        ("--collection", "../x", "a collection's name is"),
+    ];
+    for (option, value, rule) in wrong {
+        let (success, _, complaint) =
+            outcome(&mut typed_in(folder.path(), &["ask", "--tenant", "demo", option, value, "hello"]));
+        assert!(!success && complaint.contains(rule), "{option} {value}: {complaint}");
+    }
+}
+
 /// A word as a shell reads it.
 fn quoted(word: &OsStr) -> String {
     format!("'{}'", word.to_str().unwrap().replace('\'', r"'\''"))
