@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use lancedb::index::Index;
 use lancedb::index::scalar::FtsIndexBuilder;
 use lancedb::{Connection, ObjectStoreRegistry, Session, Table};
-use mandi_core::{Problem, Result};
+use mandi_core::{Problem, ProblemKind, Result};
 use mandi_retrieval::ports::IndexTable;
 use tokio::task::JoinHandle;
 
@@ -78,6 +79,10 @@ impl fmt::Debug for OpenTable {
     }
 }
 
+/// How often is tried what another process's making of the same table is in the way of, and how long is waited between.
+const TRIES: u32 = 5;
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
+
 /// The tables of one place, and those of them that are open.
 pub struct Tables {
     uri: String,
@@ -140,7 +145,7 @@ impl Tables {
                 Ok(())
             }
             Err(lancedb::Error::TableAlreadyExists { .. }) => {
-                let open = self.open(table).await?;
+                let open = self.open_when_made(table).await?;
                 let layout = Layout::read(open.table.schema().await.map_err(from_lance)?)?;
                 if layout.dimensions == dimensions {
                     return Ok(());
@@ -152,6 +157,17 @@ impl Tables {
             }
             Err(error) => Err(from_lance(error)),
         }
+    }
+
+    /// The table, which somebody may still be making.
+    async fn open_when_made(&self, table: &IndexTable) -> Result<Arc<OpenTable>> {
+        for _ in 1..TRIES {
+            match self.open(table).await {
+                Err(problem) if problem.kind == ProblemKind::Unavailable => tokio::time::sleep(BETWEEN_TRIES).await,
+                opened => return opened,
+            }
+        }
+        self.open(table).await
     }
 
     /// Removes the table.
@@ -166,9 +182,19 @@ impl Tables {
             None => None,
         };
         self.forget(table);
-        match self.connect().await?.drop_table(Self::name(table), &[]).await {
-            Ok(()) | Err(lancedb::Error::TableNotFound { .. }) => Ok(()),
-            Err(error) => Err(from_lance(error)),
+        let connection = self.connect().await?;
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            match connection.drop_table(Self::name(table), &[]).await {
+                Ok(()) | Err(lancedb::Error::TableNotFound { .. }) => return Ok(()),
+                // Somebody still makes it: the next try finds what was written meanwhile.
+                Err(error) if tries > 0 => {
+                    tracing::info!(%error, "a table could not be removed and is tried again");
+                    tokio::time::sleep(BETWEEN_TRIES).await;
+                }
+                Err(error) => return Err(from_lance(error)),
+            }
         }
     }
 

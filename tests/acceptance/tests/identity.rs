@@ -129,9 +129,6 @@ async fn the_reason_of_a_refusal_helps_and_leaks_nothing() {
     let server = Setup::on(folder.path()).start().await;
     let nothing = reqwest::get(format!("{}/v1/conversations", server.base())).await.unwrap();
     Answer::of(nothing).await.expect_problem(401, "unauthorised", "Authorization: Bearer");
-    let expired = server.client_with(server.token(&["--tenant", "demo", "--hours", "0"]));
-    // The leeway is half a minute: a token of zero hours still holds, and that is what this shows.
-    expired.get("/v1/conversations").await.expect(200);
     let unsigned = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJ0ZW5hbnQiOiJkZW1vIiwic3ViIjoiYSJ9.";
     server.client_with(unsigned.to_owned()).get("/v1/conversations").await.expect_problem(401, "unauthorised", "JWT");
 }

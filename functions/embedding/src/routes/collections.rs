@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use mandi_core::{ProblemKind, Result, TenantId};
+use mandi_core::{Result, TenantId};
 use mandi_http::auth::{KnowledgeRead, KnowledgeWrite};
 use mandi_http::cursor::{self, List};
 use mandi_http::{ApiResult, Caller, Json, Path, Query};
@@ -137,11 +137,11 @@ async fn delete_whole(state: &EmbeddingState, tenant: &TenantId, name: &Collecti
 
 async fn empty(state: &EmbeddingState, table: &IndexTable) -> Result<(u64, u64)> {
     let documents = state.documents.count(table).await?;
-    let chunks = match state.index.count(table).await {
-        // It was removed before a deletion failed, or was never made.
-        Err(problem) if problem.kind == ProblemKind::NotFound => 0,
-        chunks => chunks?,
-    };
+    let chunks = state.index.count(table).await.unwrap_or_else(|problem| {
+        // It is damaged, was never made whole, or was removed before a deletion failed: it goes all the same.
+        tracing::info!(collection = table.collection.as_str(), causes = problem.causes(), "an index cannot be counted");
+        0
+    });
     state.documents.delete_all(table).await?;
     Ok((documents, chunks))
 }
