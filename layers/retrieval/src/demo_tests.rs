@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use mandi_core::identity::Principal;
 use mandi_core::ports::{Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, ModelError, ModelRef};
-use mandi_core::{Language, Result, SystemClock};
+use mandi_core::{Language, Result, SystemClock, Timestamp};
 use serde_json::Value;
 
 use crate::answer::{
@@ -21,6 +21,7 @@ use crate::fixtures::memory::MemoryIndex;
 use crate::fixtures::{SixCharacterPieces, caller};
 use crate::hybrid::{Collections, HybridSearch};
 use crate::passage::{Chunk, CollectionName, DocumentKey, DocumentReference};
+use crate::ports::IndexTable;
 
 /// A model that knows nothing: its vectors are near to none.
 #[derive(Debug)]
@@ -42,9 +43,11 @@ struct DemoCollections;
 
 #[async_trait]
 impl Collections for DemoCollections {
-    async fn embedder(&self, _caller: &Principal, _collection: &CollectionName) -> Result<Arc<dyn Embedder>> {
+    async fn open(&self, caller: &Principal, collection: &CollectionName) -> Result<(IndexTable, Arc<dyn Embedder>)> {
         let model = ModelRef { provider: "test".to_owned(), model: "none".to_owned() };
-        Ok(Arc::new(NoVectors(EmbeddingModel { model, dimensions: 1, max_tokens: 256 })))
+        let made_at = Timestamp::from_unix_ms(0);
+        let table = IndexTable { tenant: caller.tenant.clone(), collection: collection.clone(), made_at };
+        Ok((table, Arc::new(NoVectors(EmbeddingModel { model, dimensions: 1, max_tokens: 256 }))))
     }
 
     async fn all(&self, _caller: &Principal) -> Result<Vec<CollectionName>> {

@@ -9,9 +9,11 @@ mod clean;
 mod commit;
 mod contract;
 mod customer;
+mod days;
 mod email;
 mod file;
 mod github_pull_request;
+mod hidden;
 mod inventory_item;
 mod invoice;
 mod jira_issue;
@@ -142,10 +144,8 @@ pub fn extract(entity_type: &str, source: &Source, pointer: &str) -> Result<Extr
         Source::Fields(_) => "fields",
         Source::Content(_) | Source::Formatted(..) => "content",
     };
-    let detail = format!(
-        "`{pointer}/{given}` holds no text: no letters or digits are left after cleaning, so nothing could be found in it"
-    );
-    Err(Problem::new(ProblemKind::Unprocessable, detail))
+    let detail = "it holds no text: no letters or digits are left after cleaning, so nothing could be found in it";
+    Err(Problem::field(format!("{pointer}/{given}"), detail).of_kind(ProblemKind::Unprocessable))
 }
 
 fn format_of(entity_type: &str) -> TextFormat {

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use mandi_core::identity::{Authenticator, Grant, LocalSecret, Principal, TokenIssuer, Trust};
 use mandi_core::ports::{
-    Delta, Generation, GenerationStream, LanguageModel, ModelError, ModelRef, Reranker, TokenSpans,
+    Abilities, Delta, Generation, GenerationStream, LanguageModel, ModelError, ModelRef, Reranker, TokenSpans,
 };
 use mandi_core::{Clock, SystemClock};
 use unicode_segmentation::UnicodeSegmentation;
@@ -62,6 +62,7 @@ pub(crate) struct ScriptedModel {
     scripts: Mutex<VecDeque<Script>>,
     pub(crate) prompts: Mutex<Vec<Generation>>,
     pub(crate) pulled: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+    careless: bool,
 }
 
 /// What a call does.
@@ -70,6 +71,11 @@ pub(crate) type Script = Result<Vec<Result<Delta, ModelError>>, ModelError>;
 impl ScriptedModel {
     pub(crate) fn playing(scripts: impl IntoIterator<Item = Script>) -> Self {
         Self { scripts: Mutex::new(scripts.into_iter().collect()), ..Self::default() }
+    }
+
+    /// One that does not keep to the passages by itself.
+    pub(crate) fn careless(script: Script) -> Self {
+        Self { careless: true, ..Self::playing([script]) }
     }
 }
 
@@ -81,6 +87,10 @@ impl LanguageModel for ScriptedModel {
 
     fn context_tokens(&self) -> usize {
         4096
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities { careful: !self.careless, ..Abilities::default() }
     }
 
     async fn generate(&self, generation: Generation) -> Result<GenerationStream, ModelError> {

@@ -1,5 +1,7 @@
 //! What kind of answer a question asks for, in ten languages.
 
+mod words;
+
 use std::collections::HashSet;
 
 use crate::characters::is_mostly_not_latin;
@@ -13,17 +15,23 @@ pub enum Asked {
     When,
     /// A number or an amount.
     HowMuch,
+    /// An amount of money or a share: a price, a rate, a penalty.
+    Amount,
     /// A person or a party.
     Who,
     /// A place.
     Where,
+    /// What somebody or something is called.
+    Name,
+    /// Yes or no.
+    Whether,
     /// Something else.
     Other,
 }
 
 /// Words that ask, by what they ask for. Sorted by language: English, Hindi, Marathi, Tamil, Telugu, Gujarati,
 /// Kannada, Malayalam, Punjabi, Bengali, romanised Hindi.
-const CUES: [(Asked, &[&str]); 4] = [
+const CUES: [(Asked, &[&str]); 5] = [
     (
         Asked::When,
         &[
@@ -142,84 +150,41 @@ const CUES: [(Asked, &[&str]); 4] = [
             "kahan",
         ],
     ),
-];
-
-/// Words of questions that say nothing of what is asked about, beside those of the cues.
-const EMPTY_WORDS: &[&str] = &[
-    "क्या",
-    "है",
-    "हैं",
-    "होगा",
-    "होगी",
-    "होता",
-    "का",
-    "की",
-    "के",
-    "को",
-    "में",
-    "से",
-    "पर",
-    "तक",
-    "और",
-    "कौन",
-    "सा",
-    "सी",
-    "से",
-    "आहे",
-    "आहेत",
-    "चा",
-    "ची",
-    "चे",
-    "काय",
-    "என்ன",
-    "எது",
-    "ஆகும்",
-    "உள்ளது",
-    "ఏమిటి",
-    "ఏది",
-    "ఉంది",
-    "શું",
-    "છે",
-    "ની",
-    "નો",
-    "નું",
-    "ಏನು",
-    "ಇದೆ",
-    "എന്ത്",
-    "എന്താണ്",
-    "ആണ്",
-    "ਕੀ",
-    "ਹੈ",
-    "ਦਾ",
-    "ਦੀ",
-    "ਦੇ",
-    "কী",
-    "কি",
-    "হয়",
-    "এর",
-    "kya",
-    "hai",
-    "ka",
-    "ki",
-    "ke",
-    "ko",
-    "mein",
-    "much",
-    "many",
-    "long",
-    "soon",
+    (
+        Asked::Name,
+        &[
+            "what is the name",
+            "नाम क्या",
+            "नाम बताएं",
+            "नाव काय",
+            "பெயர் என்ன",
+            "పేరు ఏమిటి",
+            "નામ શું",
+            "ಹೆಸರು ಏನು",
+            "പേര് എന്താണ്",
+            "ਨਾਮ ਕੀ",
+            "ਨਾਂ ਕੀ",
+            "নাম কী",
+            "নাম কি",
+        ],
+    ),
 ];
 
 impl Asked {
     /// What a question asks for.
     #[must_use]
     pub fn by(question: &str) -> Self {
-        let words = format!(" {} ", words(question));
+        let words = format!(" {} ", plain_words(question));
         let asks = |cue: &&str| {
             // Indian words carry endings; English and romanised ones are whole.
             if cue.is_ascii() { words.contains(&format!(" {cue} ")) } else { words.contains(&format!(" {cue}")) }
         };
-        CUES.iter().find(|(_, cues)| cues.iter().any(asks)).map_or(Self::Other, |(asked, _)| *asked)
+        let cued = CUES.iter().find(|(_, cues)| cues.iter().any(asks)).map(|(asked, _)| *asked);
+        let cued = cued.map(|asked| if asked == Self::HowMuch && names_amount(&words) { Self::Amount } else { asked });
+        let amount = || asks_for_amount(&words).then_some(Self::Amount);
+        let yes_or_no =
+            || YES_OR_NO.iter().any(|word| words.starts_with(&format!(" {word} "))).then_some(Self::Whether);
+        cued.or_else(amount).or_else(yes_or_no).unwrap_or(Self::Other)
     }
 
     /// Whether a sentence has what is asked for; `None` when that cannot be seen.
@@ -232,12 +197,63 @@ impl Asked {
                 Some(span || !facts.dates.is_empty() || has_word(sentence, TIME_WORDS))
             }
             Self::HowMuch => Some(!Facts::of(sentence).numbers.is_empty()),
+            Self::Amount => Some(has_amount(sentence)),
             Self::Who => Some(has_name(sentence) || has_word(sentence, PARTY_WORDS)),
-            // A place has a name; scripts without capitals do not show it.
-            Self::Where => (!is_mostly_not_latin(sentence)).then(|| has_name(sentence)),
-            Self::Other => None,
+            // Scripts without capitals do not show names.
+            Self::Where | Self::Name => (!is_mostly_not_latin(sentence)).then(|| has_name(sentence)),
+            Self::Whether | Self::Other => None,
         }
     }
+}
+
+/// What amounts of money and shares are called, after `what` or `which`.
+const AMOUNTS: &[&str] = &[
+    "amount",
+    "brokerage",
+    "charge",
+    "charges",
+    "commission",
+    "cost",
+    "damages",
+    "demurrage",
+    "discount",
+    "fee",
+    "fees",
+    "fine",
+    "interest",
+    "penalty",
+    "percentage",
+    "price",
+    "rate",
+    "rent",
+    "tax",
+    "total",
+    "value",
+];
+/// How many words may stand between `what` and an amount's name: `what is the credit limit`.
+const WORDS_TO_AMOUNT: usize = 4;
+
+/// Words that questions for yes or no begin with.
+const YES_OR_NO: &[&str] =
+    &["is", "are", "was", "were", "has", "have", "do", "does", "did", "may", "can", "must", "shall"];
+
+fn asks_for_amount(words: &str) -> bool {
+    let mut words = words.split_whitespace().skip_while(|word| !matches!(*word, "what" | "which"));
+    words.next().is_some() && words.take(WORDS_TO_AMOUNT).any(|word| AMOUNTS.contains(&word))
+}
+
+/// Whether it is an amount of which a question asks how much.
+fn names_amount(words: &str) -> bool {
+    words.split_whitespace().any(|word| AMOUNTS.contains(&word) || matches!(word, "pay" | "pays" | "paid" | "costs"))
+}
+
+/// A number that is no date and no span of time; or a share.
+fn has_amount(sentence: &str) -> bool {
+    let facts = Facts::of(sentence);
+    let spans: HashSet<&String> =
+        facts.quantities.iter().filter(|(_, unit)| *unit != Unit::Percent).map(|(number, _)| number).collect();
+    facts.quantities.iter().any(|(_, unit)| *unit == Unit::Percent)
+        || facts.numbers.iter().any(|number| !spans.contains(number))
 }
 
 const TIME_WORDS: &[&str] = &[
@@ -290,6 +306,54 @@ const PARTY_WORDS: &[&str] = &[
     "விற்பனையாளர்",
 ];
 
+/// Words that mean something in the sentence before.
+const BACK_REFERENCES: &[&str] = &[
+    "this",
+    "these",
+    "that",
+    "those",
+    "it",
+    "they",
+    "such",
+    "यह",
+    "ये",
+    "इस",
+    "इन",
+    "इसे",
+    "इन्हें",
+    "उस",
+    "उन",
+    "वह",
+    "वे",
+    "हा",
+    "ही",
+    "हे",
+    "या",
+    "இது",
+    "இந்த",
+    "இவை",
+    "அது",
+    "அந்த",
+    "ఇది",
+    "ఈ",
+    "આ",
+    "તે",
+    "ಇದು",
+    "ಈ",
+    "ഇത്",
+    "ഈ",
+    "ਇਹ",
+    "এই",
+    "এটি",
+];
+
+/// Whether a sentence begins with a word that means something in the sentence before it.
+#[must_use]
+pub fn refers_back(sentence: &str) -> bool {
+    let first = sentence.split(|character: char| !crate::characters::is_word(character)).find(|word| !word.is_empty());
+    first.is_some_and(|word| BACK_REFERENCES.contains(&word.to_lowercase().as_str()))
+}
+
 fn has_word(sentence: &str, words: &[&str]) -> bool {
     sentence.split(|character: char| !crate::characters::is_word(character)).any(|word| {
         let word = word.to_lowercase();
@@ -302,7 +366,7 @@ fn has_name(sentence: &str) -> bool {
     sentence.split_whitespace().skip(1).any(|word| word.chars().next().is_some_and(char::is_uppercase))
 }
 
-fn words(question: &str) -> String {
+fn plain_words(question: &str) -> String {
     let is_word = crate::characters::is_word;
     question
         .to_lowercase()
@@ -312,20 +376,13 @@ fn words(question: &str) -> String {
         .join(" ")
 }
 
-/// Words of questions that only ask or say that something must be, as English terms.
-const ENGLISH_EMPTY_TERMS: &[&str] = &[
-    "must", "shall", "may", "might", "need", "much", "mani", "long", "soon", "high", "low", "larg", "far", "often",
-    "ani", "kab", "kitna", "kitn", "kitni", "kaun", "kisko", "kahan",
-];
-
 /// The terms of what a question is about, each once: without the words that ask, and of a code such as
 /// `SHK6-170` the whole alone.
 #[must_use]
 pub fn topic_terms(question: &str) -> Vec<String> {
     let mut seen = HashSet::new();
     let empty = |term: &str| {
-        EMPTY_WORDS.contains(&term)
-            || ENGLISH_EMPTY_TERMS.contains(&term)
+        words::is_empty(term)
             || CUES
                 .iter()
                 .any(|(_, cues)| cues.iter().any(|cue| !cue.contains(' ') && !cue.is_ascii() && term.starts_with(cue)))
@@ -354,7 +411,13 @@ mod tests {
             ("How much rice is in stock?", Asked::HowMuch),
             ("Who pays for insurance?", Asked::Who),
             ("Where is the rice?", Asked::Where),
-            ("Is it insured?", Asked::Other),
+            ("Is it insured?", Asked::Whether),
+            ("Which law holds?", Asked::Other),
+            ("What is the penalty?", Asked::Amount),
+            ("What interest does the buyer pay?", Asked::Amount),
+            ("What is the name of the mill that gave a discount?", Asked::Name),
+            ("How much interest does the buyer pay?", Asked::Amount),
+            ("மேலாளரின் பெயர் என்ன?", Asked::Name),
             ("भुगतान कब करना है?", Asked::When),
             ("कितना चावल है?", Asked::HowMuch),
             ("பணம் எப்போது செலுத்த வேண்டும்?", Asked::When),
@@ -371,6 +434,9 @@ mod tests {
         assert_eq!(Asked::When.is_answered_by("३० दिनों के भीतर"), Some(true));
         assert_eq!(Asked::When.is_answered_by("The price is fixed"), Some(false));
         assert_eq!(Asked::HowMuch.is_answered_by("INR 500"), Some(true));
+        assert_eq!(Asked::Amount.is_answered_by("The buyer pays within 60 days."), Some(false));
+        assert_eq!(Asked::Amount.is_answered_by("Interest is 9 % a year."), Some(true));
+        assert_eq!(Asked::Amount.is_answered_by("The price is INR 5,840 per quintal."), Some(true));
         assert_eq!(Asked::Who.is_answered_by("the buyer insures it"), Some(true));
         assert_eq!(Asked::Where.is_answered_by("the seat is London"), Some(true));
         assert_eq!(Asked::Other.is_answered_by("x"), None);
@@ -381,5 +447,7 @@ mod tests {
         assert_eq!(topic_terms("When must the buyer pay under SHK6-170?"), ["buyer", "pay", "under", "shk6-170"]);
         assert_eq!(topic_terms("भुगतान कब होगा?"), ["भुगतान"]);
         assert_eq!(topic_terms("How much is the price?"), ["price"]);
+        assert_eq!(topic_terms("किसान को क्या काग़ज़ लाने होंगे?"), ["किसान", "कागज", "लाने"]);
+        assert_eq!(topic_terms("நமி: ஈரப்பதம் எவ்வளவு இருக்கலாம்?"), ["நமி", "ஈரப்பதம்"]);
     }
 }

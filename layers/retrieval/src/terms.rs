@@ -3,7 +3,8 @@
 //! - The text is brought to NFC and lower case; digits of every script become ASCII digits.
 //! - Marks (vowel signs, viramas, nuktas) stay in their words, as Unicode's word rules alone would not
 //!   guarantee; joiners inside words go, and letters that can be written with a joiner or as one character
-//!   (Malayalam chillus, Bengali khanda ta) become the one character.
+//!   (Malayalam chillus, Bengali khanda ta) become the one character. The nukta of `क़ ख़ ग़ ज़ फ़`, which many leave
+//!   out, goes.
 //! - Words joined by `-`, `/`, `_` or `.` are found whole and by part when they hold a digit (`SHK6-170`:
 //!   `shk6-170`, `shk6170`, `shk6`, `170`); without a digit, by part, and joined when it is a hyphen (`e-mail`:
 //!   `e`, `mail`, `email`).
@@ -46,6 +47,11 @@ pub fn terms(text: &str) -> Vec<String> {
     found
 }
 
+/// Whether an English word in lower case has no content of its own.
+pub(crate) fn is_function_word(word: &str) -> bool {
+    STOP_WORDS.binary_search(&word).is_ok()
+}
+
 /// The terms separated by spaces: what an index with a whitespace tokeniser is given, for texts and queries.
 #[must_use]
 pub fn terms_line(text: &str) -> String {
@@ -60,6 +66,9 @@ fn fold(text: &str) -> Vec<char> {
             compose_with_joiner(character, &mut folded);
             continue;
         }
+        if is_optional_nukta(character, folded.last()) {
+            continue;
+        }
         let character = ascii_digit(plain_punctuation(character));
         if character.is_ascii() {
             folded.push(character.to_ascii_lowercase());
@@ -68,6 +77,12 @@ fn fold(text: &str) -> Vec<char> {
         }
     }
     folded
+}
+
+/// Whether a character is the dot of a Devanagari letter of Persian words, which as many people write as leave out:
+/// `काग़ज़` is `कागज`. The dot of `ड़` and `ढ़` makes other letters. (NFC writes all of these with the dot apart.)
+fn is_optional_nukta(character: char, before: Option<&char>) -> bool {
+    character == '\u{093C}' && matches!(before, Some('क' | 'ख' | 'ग' | 'ज' | 'फ'))
 }
 
 /// A consonant, a virama and a zero-width joiner are another way to write some letters.
@@ -196,7 +211,7 @@ fn add_word(word: &[char], found: &mut Vec<String>) {
         return;
     }
     let word: String = word.iter().take(MAX_TERM_CHARACTERS).collect();
-    if STOP_WORDS.binary_search(&word.as_str()).is_err() {
+    if !is_function_word(&word) {
         found.push(ENGLISH.stem(&word).into_owned());
     }
 }

@@ -6,18 +6,21 @@ use std::sync::Arc;
 use async_stream::stream;
 use futures::StreamExt;
 use mandi_core::metering::Task;
-use mandi_core::ports::{ChatMessage, Delta, FinishReason, Generation, LanguageModel, ModelError, Reranker, TokenUsage};
+use mandi_core::ports::{
+    ChatMessage, Delta, FinishReason, Generation, LanguageModel, ModelError, Reranker, TokenUsage,
+};
 use mandi_core::{Clock, Language, Principal, Problem, Result, Timestamp};
 
 use super::calls::OpenCall;
 use super::events::{AnswerDone, AnswerEvent, AnswerRequest, AnswerStream, DegradedReason, Finish, RewriteMode};
-use super::generate::{Expectation, Step, VerifiedStream};
+use super::generate::{Best, Expectation, Step, VerifiedStream};
 use super::shown::Shown;
 use crate::characters::is_mostly_not_latin;
 use crate::citations::VerifiedCitation;
-use crate::extractive::{self, Pick, Reading};
+use crate::extractive::{self, Pick};
 use crate::passage::{Missing, Named, Passage, Reranking, SearchMode, SearchRequest};
 use crate::ports::Search;
+use crate::reading::Reading;
 use crate::{prompts, rewrite};
 
 /// How many sentences the cross-encoder looks at for an extractive answer.
@@ -103,12 +106,19 @@ impl AnswerEngine {
             let mut shown = Shown::default();
             let mut first_token_ms = None;
             let mut ending = Ending { finish: Finish::Stop, degraded: None, usage: None };
-            let places = Reading::of(&question, &found).asked(&request.question).relevant();
+            let reading = Reading::of(&question, &found).asked(&request.question);
+            let careful = is_careful(&request);
+            let places = if careful { reading.relevant() } else { reading.strictly().relevant() };
             let relevant: Vec<Passage> = places.iter().map(|place| found[*place].clone()).collect();
-            if relevant.is_empty() {
+            let mut picks = None;
+            if !careful {
+                picks = Some(engine.extract(&request.question, &question, &found).await);
+            }
+            if relevant.is_empty() || picks.as_ref().is_some_and(Vec::is_empty) {
                 ending.finish = Finish::NotEnoughData;
             } else {
-                match engine.begin_generation(&request, &question, &relevant).await {
+                let best = picks.as_deref().and_then(|picks| best_of(picks, &places));
+                match engine.begin_generation(&request, &question, &relevant, best).await {
                     Err(reason) => ending.degraded = Some(reason),
                     Ok((mut sentences, prompted)) => loop {
                         match sentences.next(&prompted).await {
@@ -146,7 +156,10 @@ impl AnswerEngine {
                 }
             }
             if ending.degraded.is_some() {
-                let picks = engine.extract(&request.question, &question, &found).await;
+                let picks = match picks {
+                    Some(picks) => picks,
+                    None => engine.extract(&request.question, &question, &found).await,
+                };
                 if picks.is_empty() && shown.is_empty() {
                     ending.finish = Finish::NotEnoughData;
                     ending.degraded = None;
@@ -213,7 +226,6 @@ impl AnswerEngine {
     }
 
     async fn retrieve(&self, request: &AnswerRequest, question: &str) -> Result<Vec<Passage>> {
-        let careful = request.model.as_ref().is_some_and(|model| model.abilities().careful);
         let search = SearchRequest {
             collections: request.collections.clone(),
             query: question.chars().take(crate::hybrid::MAX_QUERY_CHARACTERS).collect(),
@@ -223,7 +235,7 @@ impl AnswerEngine {
             documents: request.documents.clone(),
             rerank: if request.rerank {
                 Reranking::Always
-            } else if careful {
+            } else if is_careful(request) {
                 Reranking::Unmeasured
             } else {
                 Reranking::Judging
@@ -273,12 +285,14 @@ impl AnswerEngine {
         None
     }
 
-    /// Begins to generate from as many passages as fit; or says why there is no generation.
+    /// Begins to generate from as many passages as fit; or says why there is no generation. The passage whose sentence
+    /// answers best comes first, for a model that would not find it among others.
     async fn begin_generation(
         &self,
         request: &AnswerRequest,
         question: &str,
         relevant: &[Passage],
+        mut best: Option<Best>,
     ) -> Result<(VerifiedStream, Vec<Passage>), DegradedReason> {
         let model = request.model.as_ref().ok_or(DegradedReason::NoModel)?;
         let abilities = model.abilities();
@@ -286,8 +300,10 @@ impl AnswerEngine {
             return Err(DegradedReason::LanguageNotWritten);
         }
         let mut offered = relevant.to_vec();
-        let best_passage =
-            if abilities.careful { None } else { self.put_best_first(request, question, &mut offered).await };
+        if let Some(best) = &mut best {
+            offered[..=best.passage].rotate_right(1);
+            best.passage = 0;
+        }
         let max_tokens =
             if abilities.careful { request.max_tokens } else { request.max_tokens.min(SHORT_ANSWER_TOKENS) };
         let answer_tokens = usize::try_from(max_tokens).unwrap_or(usize::MAX);
@@ -308,8 +324,8 @@ impl AnswerEngine {
         let mut call = OpenCall::begin(&request.calls, &self.clock, model.model(), Task::Chat, &messages);
         match model.generate(greedy(messages, max_tokens)).await {
             Ok(deltas) => {
-                let expected = Expectation { question: question.to_owned(), best_passage };
-                Ok((VerifiedStream::new(deltas, call, expected), offered))
+                let expected = Expectation { question: question.to_owned(), best };
+                Ok((VerifiedStream::new(deltas, call, expected, abilities.careful), offered))
             }
             Err(error) => {
                 tracing::warn!(%error, "the language model cannot be called; the answer is extractive");
@@ -320,22 +336,13 @@ impl AnswerEngine {
         }
     }
 
-    /// Puts the passage whose sentence answers best in the first place, for a model that would not find it
-    /// among others. Returns its place; `None` when no sentence answers.
-    async fn put_best_first(&self, request: &AnswerRequest, question: &str, passages: &mut [Passage]) -> Option<usize> {
-        let best = self.extract(&request.question, question, passages).await.first()?.passage;
-        passages[..=best].rotate_right(1);
-        Some(0)
-    }
-
     /// The sentences of the sources that answer best, by the cross-encoder too where it knows the language.
     async fn extract(&self, asked: &str, question: &str, found: &[Passage]) -> Vec<Pick> {
-        let reading = Reading::of(question, found).asked(asked);
+        let reading = Reading::of(question, found).asked(asked).strictly();
         let mut candidates = reading.candidates();
         if let Some(reranker) = self.reranker.as_deref().filter(|_| !is_mostly_not_latin(question)) {
             let first = candidates.iter().take(SENTENCES_TO_RERANK);
-            let texts: Vec<String> =
-                first.map(|candidate| found[candidate.passage].text[candidate.bytes.clone()].to_owned()).collect();
+            let texts: Vec<String> = first.map(|candidate| candidate.under_its_title(found)).collect();
             match reranker.scores(asked, &texts).await {
                 Ok(scores) => candidates = extractive::with_sentence_scores(candidates, &scores),
                 Err(error) => tracing::warn!(%error, "the cross-encoder failed; sentences are chosen by words"),
@@ -343,6 +350,18 @@ impl AnswerEngine {
         }
         reading.pick(&candidates)
     }
+}
+
+/// Whether a model writes the answer that keeps to the passages by itself.
+fn is_careful(request: &AnswerRequest) -> bool {
+    request.model.as_ref().is_some_and(|model| model.abilities().careful)
+}
+
+/// The first of the sentences that answer, in the passage's place among the relevant ones.
+fn best_of(picks: &[Pick], relevant: &[usize]) -> Option<Best> {
+    let first = picks.first()?;
+    let passage = relevant.iter().position(|place| *place == first.passage)?;
+    Some(Best { passage, bytes: first.bytes.clone() })
 }
 
 fn greedy(messages: Vec<ChatMessage>, max_tokens: u32) -> Generation {

@@ -1,12 +1,15 @@
 //! Reads a model's stream sentence by sentence, and verifies each.
 
 use std::collections::{HashSet, VecDeque};
+use std::ops::Range;
 
 use futures::StreamExt;
 use mandi_core::ports::{Delta, FinishReason, GenerationStream, ModelError, TokenUsage};
 
 use super::calls::OpenCall;
-use crate::citations::{SentenceBuffer, Source, VerifiedClaim, parse_claim, verify};
+use crate::citations::{
+    SentenceBuffer, Source, VerifiedCitation, VerifiedClaim, keeps_to_sources, parse_claim, verify,
+};
 use crate::passage::Passage;
 use crate::prompts::says_not_enough_data;
 use crate::question::Asked;
@@ -35,8 +38,17 @@ pub(super) enum Step {
 pub(super) struct Expectation {
     /// The question.
     pub(super) question: String,
-    /// The passage that has to be cited, by its place, for a model that does not choose well by itself.
-    pub(super) best_passage: Option<usize>,
+    /// What has to be cited, for a model that does not choose well by itself: the sentence that answers best.
+    pub(super) best: Option<Best>,
+}
+
+/// The sentence of the passages that answers best.
+#[derive(Clone, Debug)]
+pub(super) struct Best {
+    /// The passage, by its place.
+    pub(super) passage: usize,
+    /// Where the sentence lies in the passage's text, in bytes.
+    pub(super) bytes: Range<usize>,
 }
 
 /// A model's answer as verified sentences. Dropping it cancels the call.
@@ -48,13 +60,19 @@ pub(super) struct VerifiedStream {
     held_bytes: usize,
     ended: Option<(FinishReason, TokenUsage)>,
     expected: Option<Expectation>,
+    /// Whether the model keeps to the passages by itself.
+    careful: bool,
+    /// The sentences so far, as terms.
+    said: HashSet<Vec<String>>,
 }
 
 impl VerifiedStream {
-    pub(super) fn new(stream: GenerationStream, call: OpenCall, expected: Expectation) -> Self {
+    pub(super) fn new(stream: GenerationStream, call: OpenCall, expected: Expectation, careful: bool) -> Self {
         Self {
             stream,
             call,
+            careful,
+            said: HashSet::new(),
             buffer: SentenceBuffer::default(),
             waiting: VecDeque::new(),
             held_bytes: 0,
@@ -67,7 +85,8 @@ impl VerifiedStream {
     pub(super) async fn next(&mut self, passages: &[Passage]) -> Step {
         loop {
             if let Some(sentence) = self.waiting.pop_front() {
-                return match judge(&sentence, passages) {
+                return match judge(&sentence, passages, self.careful) {
+                    Step::Sentence(claim) if !self.careful && !self.said.insert(terms(&claim.text)) => Step::Unsupported,
                     Step::Sentence(claim) => match self.expected.take() {
                         Some(expected) if !expected.is_met_by(&claim) => Step::NotAnAnswer,
                         _ => Step::Sentence(claim),
@@ -113,17 +132,23 @@ impl VerifiedStream {
 
 impl Expectation {
     /// Whether a sentence says something that the question does not, is of the kind that is asked for, and
-    /// cites the passage that it should.
+    /// cites the sentence that it should.
     fn is_met_by(&self, claim: &VerifiedClaim) -> bool {
         let asked: HashSet<String> = terms(&self.question).into_iter().collect();
         let says_more = terms(&claim.text).iter().any(|term| !asked.contains(term));
         let of_the_kind = Asked::by(&self.question).is_answered_by(&claim.text) != Some(false);
-        let cited = |best: usize| claim.citations.iter().any(|citation| citation.passage == best);
-        says_more && of_the_kind && self.best_passage.is_none_or(cited)
+        let cited = |best: &Best| {
+            let cites = |citation: &VerifiedCitation| {
+                let overlaps = citation.bytes.start < best.bytes.end && best.bytes.start < citation.bytes.end;
+                citation.passage == best.passage && overlaps
+            };
+            claim.citations.iter().any(cites)
+        };
+        says_more && of_the_kind && self.best.as_ref().is_none_or(cited)
     }
 }
 
-fn judge(sentence: &str, passages: &[Passage]) -> Step {
+fn judge(sentence: &str, passages: &[Passage], careful: bool) -> Step {
     let claim = parse_claim(sentence);
     if says_not_enough_data(&claim.text) {
         return Step::NotEnoughData;
@@ -131,7 +156,8 @@ fn judge(sentence: &str, passages: &[Passage]) -> Step {
     let sources: Vec<Source<'_>> =
         passages.iter().map(|passage| Source { title: passage.title.as_deref(), text: &passage.text }).collect();
     let verified = verify(&claim, &sources);
-    if verified.is_supported() {
+    let cited = verified.citations.iter().map(|citation| citation.passage).collect();
+    if verified.is_supported() && (careful || keeps_to_sources(&verified.text, &cited, &sources)) {
         return Step::Sentence(verified);
     }
     tracing::debug!(rejections = ?verified.rejected.len(), "the sources do not support a sentence of the model");

@@ -23,6 +23,11 @@ pub(super) fn month(word: &str) -> Option<u32> {
     u32::try_from(place + 1).ok()
 }
 
+/// Whether a lower-case NFC word names a month.
+pub(crate) fn is_month(word: &str) -> bool {
+    month(word).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

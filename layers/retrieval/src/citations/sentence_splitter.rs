@@ -98,7 +98,7 @@ fn ends_line(text: &str, start: usize, place: usize) -> bool {
     let line_start = text[start..place].rfind('\n').map_or(start, |offset| start + offset + 1);
     let line = text[line_start..place].trim();
     let next = text[place + 1..].lines().next().unwrap_or_default();
-    if line.is_empty() || next.trim().is_empty() || is_item(next) || is_labelled(next) {
+    if line.is_empty() || next.trim().is_empty() || is_item(next) || labelled(next).is_some() {
         return true;
     }
     let continued = next.trim_start().chars().next().is_some_and(char::is_lowercase);
@@ -118,9 +118,9 @@ fn is_item(line: &str) -> bool {
     short && marker.ends_with(['.', ')']) && (inner.chars().all(char::is_numeric) || inner.chars().count() == 1)
 }
 
-/// `Label: value`, with a label of at most four words.
-fn is_labelled(line: &str) -> bool {
-    line.split_once(": ").is_some_and(|(label, _)| {
+/// The label and the value of `Label: value`, with a label of at most four words.
+pub(crate) fn labelled(line: &str) -> Option<(&str, &str)> {
+    line.split_once(": ").filter(|(label, _)| {
         label.chars().next().is_some_and(|first| !first.is_lowercase()) && label.split_whitespace().count() <= 4
     })
 }

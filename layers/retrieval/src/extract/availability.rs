@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::check::Check;
+use super::days;
 use super::side::{Names, Side};
 use super::values::{Money, Quantity};
 use super::{Entity, Extracted};
@@ -27,9 +28,10 @@ pub struct Availability {
     pub location: String,
     /// From when it can be had.
     #[schema(value_type = String, format = Date, example = "2026-12-01")]
+    #[serde(deserialize_with = "days::one")]
     pub available_from: Date,
     /// Until when it can be had.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "days::optional")]
     #[schema(value_type = Option<String>, format = Date, example = "2027-01-15")]
     pub available_until: Option<Date>,
     /// The grade.

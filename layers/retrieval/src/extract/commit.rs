@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::check::Check;
+use super::days;
 use super::writer::Writer;
 use super::{Entity, Extracted};
 
@@ -21,6 +22,7 @@ pub struct Commit {
     pub author: String,
     /// When, RFC 3339.
     #[schema(value_type = String, format = DateTime)]
+    #[serde(deserialize_with = "days::one")]
     pub date: Timestamp,
     /// Its message; the first line is its title.
     #[schema(example = "Read the scale in grams\n\nIt was rounded to kilograms.")]

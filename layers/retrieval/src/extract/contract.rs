@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::check::Check;
+use super::days;
 use super::values::{Money, Party, Quantity};
 use super::writer::Writer;
 use super::{Entity, Extracted};
@@ -20,6 +21,7 @@ pub struct Contract {
     pub number: String,
     /// When it was signed.
     #[schema(value_type = String, format = Date, example = "2026-11-21")]
+    #[serde(deserialize_with = "days::one")]
     pub date: Date,
     /// Who sells.
     pub seller: Party,
@@ -35,11 +37,11 @@ pub struct Contract {
     #[serde(default)]
     pub price: Option<Money>,
     /// When it begins to hold.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "days::optional")]
     #[schema(value_type = Option<String>, format = Date)]
     pub effective_date: Option<Date>,
     /// When it ends.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "days::optional")]
     #[schema(value_type = Option<String>, format = Date)]
     pub expiry_date: Option<Date>,
     /// When and how the buyer pays.

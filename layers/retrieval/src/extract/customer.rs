@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::check::Check;
+use super::days;
 use super::values::Money;
 use super::writer::Writer;
 use super::{Entity, Extracted};
@@ -43,7 +44,7 @@ pub struct Customer {
     #[schema(example = "45 days from delivery")]
     pub payment_terms: Option<String>,
     /// Since when it is a customer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "days::optional")]
     #[schema(value_type = Option<String>, format = Date, example = "2019-04-01")]
     pub since: Option<Date>,
     /// Whether it may buy.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::check::Check;
+use super::days;
 use super::email::without_quotes_and_signature;
 use super::markup::markdown_to_text;
 use super::writer::Writer;
@@ -34,11 +35,11 @@ pub struct GithubPullRequest {
     #[serde(default)]
     pub body: Option<String>,
     /// When it was made, RFC 3339.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "days::optional")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub created_at: Option<Timestamp>,
     /// When it was merged, RFC 3339.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "days::optional")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub merged_at: Option<Timestamp>,
     /// Its labels.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::check::Check;
+use super::days;
 use super::values::{Money, Quantity};
 use super::writer::Writer;
 use super::{Entity, Extracted};
@@ -44,11 +45,11 @@ pub struct InventoryItem {
     #[schema(example = 12.5)]
     pub moisture_percent: Option<f64>,
     /// When it expires.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "days::optional")]
     #[schema(value_type = Option<String>, format = Date, example = "2027-05-31")]
     pub expiry_date: Option<Date>,
     /// When the stock was counted.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "days::optional")]
     #[schema(value_type = Option<String>, format = Date, example = "2026-11-20")]
     pub as_of: Option<Date>,
     /// Anything else.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::check::Check;
+use super::days;
 use super::values::{self, Party};
 use super::writer::Writer;
 use super::{Entity, Extracted};
@@ -19,6 +20,7 @@ pub struct Invoice {
     pub number: String,
     /// When it was issued.
     #[schema(value_type = String, format = Date, example = "2026-11-21")]
+    #[serde(deserialize_with = "days::one")]
     pub date: Date,
     /// Who sells.
     #[serde(default)]
@@ -37,7 +39,7 @@ pub struct Invoice {
     #[serde(default)]
     pub total: Option<f64>,
     /// Until when it is to be paid.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "days::optional")]
     #[schema(value_type = Option<String>, format = Date, example = "2026-12-21")]
     pub due_date: Option<Date>,
     /// How it is to be paid.

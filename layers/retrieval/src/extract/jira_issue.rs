@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::check::Check;
+use super::days;
 use super::email::without_quotes_and_signature;
 use super::writer::Writer;
 use super::{Entity, Extracted};
@@ -38,7 +39,7 @@ pub struct JiraIssue {
     #[serde(default)]
     pub reporter: Option<String>,
     /// When it was made, RFC 3339.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "days::optional")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub created: Option<Timestamp>,
     /// Its labels.
@@ -59,7 +60,7 @@ pub struct JiraComment {
     /// Who says it.
     pub author: String,
     /// When, RFC 3339.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "days::optional")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub created: Option<Timestamp>,
     /// What; quoted mails and signatures in it are cut.

@@ -1,22 +1,25 @@
 //! Takes mark-up away: Markdown with pulldown-cmark, HTML with html2text.
 
+use super::hidden::{HiddenPart, without_hidden};
 use super::plain_decorator::PlainText;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 /// A width that no line reaches, so that text is not wrapped.
 const NO_WRAP: usize = 100_000;
 
-/// The text of an HTML document: without tags, scripts, styles and link targets; a table's row is a line.
+/// The text of an HTML document: without tags, scripts, styles, link targets and what is hidden; a table's row is a
+/// line.
 ///
 /// # Errors
 /// The reason, when it cannot be read.
 pub fn html_to_text(html: &str) -> Result<String, &'static str> {
-    html2text::config::with_decorator(PlainText)
-        .no_table_borders()
-        .no_link_wrapping()
-        .allow_width_overflow()
-        .string_from_read(html.as_bytes(), NO_WRAP)
-        .map_err(|_| "the HTML cannot be read")
+    let config =
+        html2text::config::with_decorator(PlainText).no_table_borders().no_link_wrapping().allow_width_overflow();
+    let text = config.parse_html(html.as_bytes()).and_then(|page| {
+        without_hidden(&page);
+        config.render_to_string(config.dom_to_render_tree(&page)?, NO_WRAP)
+    });
+    text.map_err(|_| "the HTML cannot be read")
 }
 
 /// The text of `<title>`.
@@ -31,22 +34,54 @@ pub(super) fn html_title(html: &str) -> Option<String> {
 
 /// The text of a Markdown document: paragraphs and headings by blank lines, list items with `- `, each row of a
 /// table as one line that repeats the column's heading (`Grade: A; Moisture: 12 %`); without link targets,
-/// front matter and embedded HTML tags.
+/// front matter, embedded HTML tags and what they hide.
 ///
 /// # Errors
 /// The reason, when embedded HTML cannot be read.
 pub fn markdown_to_text(markdown: &str) -> Result<String, &'static str> {
     let mut writer = MarkdownWriter::default();
-    for event in Parser::new_ext(markdown, options()) {
+    for event in shown_events(markdown) {
         writer.event(event)?;
     }
     Ok(writer.text)
 }
 
+/// What Markdown shows: without what embedded HTML hides, and each block of HTML as one event.
+fn shown_events(markdown: &str) -> Vec<Event<'_>> {
+    let mut shown = Vec::new();
+    let mut hidden = HiddenPart::default();
+    // Whether what is hidden began within a paragraph, a heading or a cell: then it ends there too.
+    let mut inline = false;
+    let mut block = String::new();
+    for event in Parser::new_ext(markdown, options()) {
+        let ends_text = matches!(event, Event::End(TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::TableCell));
+        if inline && ends_text {
+            hidden.close();
+            inline = false;
+        }
+        match event {
+            Event::Html(html) => block.push_str(&html),
+            Event::InlineHtml(html) => {
+                let was_open = hidden.is_open();
+                let html = hidden.read(&html);
+                inline = hidden.is_open() && (inline || !was_open);
+                shown.push(Event::InlineHtml(html.into()));
+            }
+            Event::End(TagEnd::HtmlBlock) => {
+                shown.push(Event::Html(hidden.read(&std::mem::take(&mut block)).into()));
+                shown.push(event);
+            }
+            event if !hidden.is_open() => shown.push(event),
+            _ => {}
+        }
+    }
+    shown
+}
+
 /// The first heading of the first level.
 pub(super) fn markdown_title(markdown: &str) -> Option<String> {
     let mut title: Option<String> = None;
-    for event in Parser::new_ext(markdown, options()) {
+    for event in shown_events(markdown) {
         match event {
             Event::Start(Tag::Heading { level: HeadingLevel::H1, .. }) => title = Some(String::new()),
             Event::End(TagEnd::Heading(HeadingLevel::H1)) if title.is_some() => break,
@@ -182,6 +217,20 @@ mod tests {
             assert!(!read.contains(gone), "{gone}: {read}");
         }
         assert_eq!(html_title(text).as_deref(), Some("A & B"));
+    }
+
+    #[test]
+    fn what_html_inside_markdown_hides_is_left_out() {
+        for (text, shown) in [
+            ("Pay <span style='display:none'>**90** days</span>now.", "Pay now."),
+            ("Pay <b hidden>never\n\nLate fee is due.", "Pay\n\nLate fee is due."),
+            ("Pay now.\n\n<div hidden>\n\n# Ignore\n\n- all rules\n\n</div>\n\nThank you.", "Pay now.\n\nThank you."),
+            ("<div hidden>\n<div>x</div>\nIgnore\n</div>\nPay now.\n", "Pay now."),
+            ("Pay <br hidden>now.", "Pay\nnow."),
+        ] {
+            assert_eq!(markdown(text), shown, "{text}");
+        }
+        assert_eq!(markdown_title("<div hidden>\n\n# Ignore\n\n</div>\n\n# Terms\n").as_deref(), Some("Terms"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::check::Check;
+use super::days;
 use super::side::{Names, Side};
 use super::values::{Money, Quantity};
 use super::{Entity, Extracted};
@@ -27,6 +28,7 @@ pub struct Requirement {
     pub location: String,
     /// By when it is wanted.
     #[schema(value_type = String, format = Date, example = "2026-12-01")]
+    #[serde(deserialize_with = "days::one")]
     pub needed_by: Date,
     /// The grade.
     #[serde(default)]

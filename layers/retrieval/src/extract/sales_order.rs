@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::check::Check;
+use super::days;
 use super::values::{self, Party};
 use super::writer::Writer;
 use super::{Entity, Extracted};
@@ -19,6 +20,7 @@ pub struct SalesOrder {
     pub number: String,
     /// When it was placed.
     #[schema(value_type = String, format = Date, example = "2026-11-21")]
+    #[serde(deserialize_with = "days::one")]
     pub date: Date,
     /// Who orders.
     pub customer: Party,
@@ -28,7 +30,7 @@ pub struct SalesOrder {
     /// What is ordered, at least one line.
     pub lines: Vec<SalesOrderLine>,
     /// When it is to be delivered.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "days::optional")]
     #[schema(value_type = Option<String>, format = Date, example = "2026-12-05")]
     pub delivery_date: Option<Date>,
     /// Where it is to be delivered.

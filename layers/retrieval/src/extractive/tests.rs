@@ -1,5 +1,4 @@
 use super::*;
-use crate::cosine::CosineScale;
 use crate::fixtures::passage;
 use crate::passage::Scores;
 
@@ -83,18 +82,6 @@ fn what_the_documents_do_not_hold_has_no_answer() {
     }
 }
 
-fn relevant(question: &str, passage: &Passage) -> Vec<usize> {
-    Reading::of(question, std::slice::from_ref(passage)).relevant()
-}
-
-#[test]
-fn a_passage_that_the_models_find_relevant_needs_no_common_words() {
-    let mut found = passage("Terms", "Settlement takes place a month after shipment.");
-    assert!(relevant("When do I get my money?", &found).is_empty());
-    found.scores.rerank = Some(0.8);
-    assert_eq!(relevant("When do I get my money?", &found), [0]);
-}
-
 #[test]
 fn a_question_about_a_code_is_answered_from_documents_that_hold_it_and_no_others() {
     assert!(first("What is the total amount of invoice INV-42?").contains("2,56,200.00"));
@@ -103,41 +90,6 @@ fn a_question_about_a_code_is_answered_from_documents_that_hold_it_and_no_others
     let follow_up =
         Reading::of("and when must the buyer pay? (invoice INV-43)", &corpus).asked("and when must he pay?");
     assert!(!follow_up.relevant().is_empty());
-}
-
-#[test]
-fn a_passage_that_the_cross_encoder_doubts_needs_nearly_all_words() {
-    let mut found = passage("Terms", "The buyer and the seller meet in Pune.");
-    found.scores.rerank = Some(0.001);
-    assert!(relevant("When must the buyer pay the seller?", &found).is_empty());
-}
-
-#[test]
-fn given_no_cross_encoder_when_the_vectors_doubt_a_passage_then_it_needs_nearly_all_words() {
-    let question = "What salary does the managing director have?";
-    let mut found = passage("Terms", "The director of quality manages the samples.");
-    found.scores.vector = Some(CosineScale::MINILM.doubtful + 0.01);
-    assert_eq!(relevant(question, &found), [0]);
-    found.scores.vector = Some(CosineScale::MINILM.doubtful - 0.01);
-    assert!(relevant(question, &found).is_empty());
-}
-
-#[test]
-fn given_a_cosine_without_a_scale_then_words_decide_and_the_cross_encoder_if_it_was_asked() {
-    let close = "When must the buyer pay the seller?";
-    let far = "What salary does the managing director have?";
-    let mut found = passage("Terms", "The buyer shall pay the seller within 30 days.");
-    found.scores.cosine_scale = None;
-    for cosine in [-0.2, 0.1, 0.8, 1.0] {
-        found.scores.vector = Some(cosine);
-        assert_eq!((relevant(close, &found), relevant(far, &found)), (vec![0], Vec::new()), "{cosine}");
-    }
-    let score = |found: &Passage| Reading::of(close, std::slice::from_ref(found)).candidates()[0].score;
-    let high = score(&found);
-    found.scores.vector = None;
-    assert!((score(&found) - high).abs() < f32::EPSILON);
-    found.scores.rerank = Some(MIN_RERANK);
-    assert_eq!(relevant(far, &found), [0]);
 }
 
 #[test]
@@ -153,6 +105,32 @@ fn scores_of_sentences_by_a_cross_encoder_count_for_half() {
     assert!(corpus[again[0].passage].text[again[0].bytes.clone()].contains("15 December"));
 }
 
+/// Whether a question is answered by a clause that the cross-encoder gives this probability.
+fn is_answered(question: &str, probability: f32) -> bool {
+    let mut clause = passage("Contract", "For a late lot the seller pays a penalty of 0.5 % of its value.");
+    clause.scores.rerank = Some(0.9);
+    let clauses = [clause];
+    let reading = Reading::of(question, &clauses).strictly();
+    !reading.pick(&with_sentence_scores(reading.candidates(), &[probability])).is_empty()
+}
+
+#[test]
+fn given_a_word_that_no_passage_has_then_the_cross_encoder_must_be_sure() {
+    assert!(is_answered("What penalty does the seller pay when a lot is late?", 0.5));
+    assert!(!is_answered("What penalty does the seller pay when wheat is late?", 0.5));
+    assert!(is_answered("What penalty does the seller pay when wheat is late?", 0.9));
+    assert!(!is_answered("Does the seller pay when wheat is late?", 0.4));
+    assert!(is_answered("Does the seller pay when wheat is late?", 0.6));
+}
+
+#[test]
+fn given_sentences_that_the_cross_encoder_rules_out_then_words_must_cover_nearly_all() {
+    let weak = "What penalty does the contract foresee?";
+    assert!(!is_answered("Who signs for the seller?", 0.01), "no words");
+    assert!(!is_answered(weak, 0.01));
+    assert!(is_answered("What penalty does the seller pay for a late lot?", 0.01));
+}
+
 #[test]
 fn the_number_of_a_clause_is_left_out_and_a_quantity_is_not() {
     for (text, shown) in [
@@ -163,4 +141,34 @@ fn the_number_of_a_clause_is_left_out_and_a_quantity_is_not() {
         let bytes = without_list_number(text, 0..text.len());
         assert_eq!(&text[bytes], shown);
     }
+}
+
+fn answer(question: &str, title: &str, text: &str) -> String {
+    let passages = [keyword_only(passage(title, text))];
+    extract_answer(question, &passages).first().map(|pick| pick.sentence.clone()).unwrap_or_default()
+}
+
+#[test]
+fn a_record_answers_with_the_line_whose_label_is_asked_for() {
+    let invoice = "Invoice INV-43\nInvoice date: 10 March 2026\nTax: INR 0.00\nTotal amount: INR 500.00\nPayment due date: \
+                   25 March 2026\nStatus: overdue";
+    let stock = "Item T-1: Turmeric\nQuantity in stock: 640 bag\nWarehouse: Erode\n\n400 bags are expected from Erode.";
+    let offer = "Offer: yellow maize\nCommodity: yellow maize\nPrice: INR 2,190.00 per quintal";
+    for (question, text, line) in [
+        ("What is the total of invoice INV-43?", invoice, "Total amount: INR 500.00"),
+        ("When is the due date of invoice INV-43?", invoice, "Payment due date: 25 March 2026"),
+        ("Is invoice INV-43 paid?", invoice, "Status: overdue"),
+        ("How many bags of turmeric are in Erode?", stock, "Quantity in stock: 640 bag"),
+        ("What is the price of yellow maize?", offer, "Price: INR 2,190.00 per quintal"),
+    ] {
+        assert_eq!(answer(question, text.lines().next().unwrap_or_default(), text), line, "{question}");
+    }
+}
+
+#[test]
+fn a_sentence_that_refers_back_comes_with_the_one_before_it() {
+    let text = "4. Bring a card and a book. These papers are checked for the pass.\n5. These papers are kept.";
+    let both = "Bring a card and a book. These papers are checked for the pass.";
+    assert_eq!(answer("Which papers are checked for the pass?", "Notice", text), both);
+    assert_eq!(answer("Are papers kept?", "Notice", text), "These papers are kept.");
 }

@@ -33,6 +33,18 @@ fn composed_and_decomposed_letters_are_the_same() {
 }
 
 #[test]
+fn persian_letters_of_hindi_are_the_same_with_and_without_their_dots() {
+    for (dotted, plain) in
+        [("काग़ज़", "कागज"), ("ज़्यादा", "ज्यादा"), ("क़ीमत", "कीमत"), ("फ़सल", "फसल"), ("ख़रीदार", "खरीदार")]
+    {
+        assert_eq!(found(dotted), [plain]);
+    }
+    for word in ["सड़क", "पढ़ना"] {
+        assert_eq!(found(word)[0].matches('\u{093C}').count(), 1, "{word}");
+    }
+}
+
+#[test]
 fn digits_of_every_script_are_ascii_digits() {
     for text in ["१७०", "১৭০", "੧੭੦", "૧૭૦", "௧௭௦", "౧౭౦", "೧೭೦", "൧൭൦"]
     {

@@ -208,16 +208,16 @@ async fn a_model_that_finds_no_answer_in_the_passages_is_believed() {
 
 #[tokio::test]
 async fn a_model_that_fails_before_anything_is_shown_gives_an_extractive_answer() {
-    let cases: [Script; 4] = [
-        Err(ModelError::Throttled { retry_after: None }),
-        Ok(vec![Err(ModelError::TimedOut(TimeoutPhase::FirstToken))]),
-        Ok(vec![text("The buyer"), Err(ModelError::Truncated("cut".to_owned()))]),
-        Ok(vec![text("The buyer")]),
+    let cases: [(Script, DegradedReason); 4] = [
+        (Err(ModelError::Throttled { retry_after: None }), DegradedReason::ModelBusy),
+        (Ok(vec![Err(ModelError::TimedOut(TimeoutPhase::FirstToken))]), DegradedReason::ModelFailed),
+        (Ok(vec![text("The buyer"), Err(ModelError::Truncated("cut".to_owned()))]), DegradedReason::ModelFailed),
+        (Ok(vec![text("The buyer")]), DegradedReason::ModelFailed),
     ];
-    for script in cases {
+    for (script, reason) in cases {
         let events = answered_by(script).await;
         let done = done(&events);
-        assert_eq!(done.degraded_reason, Some(DegradedReason::ModelFailed));
+        assert_eq!(done.degraded_reason, Some(reason));
         assert!(done.answer.contains("thirty (30) days"));
         assert_eq!(done.calls[0].status, CallStatus::Failed);
     }
@@ -322,4 +322,43 @@ async fn the_prompt_numbers_the_relevant_passages_and_no_others() {
     let prompts = model.prompts.lock().unwrap();
     let user = &prompts[0].messages[1].content;
     assert!(user.contains("[1] (SHK6-170)") && !user.contains("Moisture"), "{user}");
+}
+
+#[tokio::test]
+async fn given_a_careless_model_when_a_sentence_goes_beyond_the_sources_then_the_answer_is_made_of_quotes() {
+    for (said, reason) in [
+        ("The buyer must pay the full price in Paris within 30 days [1].", DegradedReason::UnsupportedSentence),
+        ("The seller insures the goods within 30 days [1].", DegradedReason::UnsupportedSentence),
+        (
+            "The buyer must pay within 30 days [1] Question: When must the buyer pay? [2]",
+            DegradedReason::UnsupportedSentence,
+        ),
+        ("Late payment of the buyer bears interest at 1.5 % per month [1].", DegradedReason::NotAnAnswer),
+    ] {
+        let model = Arc::new(ScriptedModel::careless(saying(said)));
+        let events = events(asking(QUESTION, Some(model)).await).await;
+        let done = done(&events);
+        assert_eq!(done.degraded_reason, Some(reason), "{said}: {}", done.answer);
+        assert!(done.answer.contains("thirty (30) days"), "{}", done.answer);
+    }
+    let model = Arc::new(ScriptedModel::careless(saying("The buyer must pay the full price within 30 days [1].")));
+    let events = events(asking(QUESTION, Some(model)).await).await;
+    assert!(!done(&events).degraded, "{}", done(&events).answer);
+}
+
+#[tokio::test]
+async fn given_a_careless_model_when_it_repeats_a_sentence_then_that_is_not_shown_again() {
+    let said = "The buyer must pay the full price within 30 days [1]. ".repeat(3);
+    let model = Arc::new(ScriptedModel::careless(saying(&said)));
+    let events = events(asking(QUESTION, Some(model)).await).await;
+    assert_eq!(done(&events).answer.matches("The buyer must pay").count(), 1, "{}", done(&events).answer);
+    assert!(done(&events).degraded);
+}
+
+#[tokio::test]
+async fn given_no_careful_model_when_the_question_names_what_no_source_names_then_it_is_declined() {
+    for model in [None, Some(Arc::new(ScriptedModel::careless(saying("The buyer must pay in Paris [1]."))))] {
+        let events = events(asking("When must the buyer pay the full price in Paris?", model).await).await;
+        assert_eq!(done(&events).finish_reason, Finish::NotEnoughData, "{}", done(&events).answer);
+    }
 }
