@@ -173,7 +173,8 @@ impl<'a> Builder<'a> {
         Ok(Self {
             settings,
             timeouts: Timeouts::from_settings(settings)?,
-            context_tokens: usize::try_from(settings.positive(settings::CONTEXT_TOKENS)?.get()).map_err(Problem::internal)?,
+            context_tokens: usize::try_from(settings.positive(settings::CONTEXT_TOKENS)?.get())
+                .map_err(Problem::internal)?,
             #[cfg(feature = "gguf")]
             local: None,
             #[cfg(feature = "bedrock")]

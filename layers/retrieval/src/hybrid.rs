@@ -123,18 +123,19 @@ impl HybridSearch {
                 }
             };
             let foreign = is_mostly_not_latin(&request.query) && knows_english_alone(&embedder.model().model.model);
-            queries.push(Query { collection: name.clone(), table, model: embedder.model().model.clone(), vector, foreign });
+            queries.push(Query {
+                collection: name.clone(),
+                table,
+                model: embedder.model().model.clone(),
+                vector,
+                foreign,
+            });
         }
         Ok(queries)
     }
 
     /// The lists of one collection. A filter that the collection refuses is the inner error.
-    async fn search_one(
-        &self,
-        query: &Query,
-        request: &SearchRequest,
-        depth: usize,
-    ) -> Result<Result<OneCollection>> {
+    async fn search_one(&self, query: &Query, request: &SearchRequest, depth: usize) -> Result<Result<OneCollection>> {
         let table = &query.table;
         let filter = narrowed(request, &query.collection);
         let filter = filter.as_ref();
@@ -153,7 +154,9 @@ impl HybridSearch {
         match futures::join!(by_vector, by_keyword) {
             (Ok(vector), Ok(keyword)) => Ok(Ok(OneCollection { vector, keyword, foreign: query.foreign })),
             (Err(problem), _) | (_, Err(problem)) if problem.kind == ProblemKind::InvalidRequest => Ok(Err(problem)),
-            (Err(problem), _) | (_, Err(problem)) => Err(problem.of_what(&format!("collection `{}`", query.collection))),
+            (Err(problem), _) | (_, Err(problem)) => {
+                Err(problem.of_what(&format!("collection `{}`", query.collection)))
+            }
         }
     }
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use mandi_core::{Result, Timestamp};
 use mandi_core::identity::{Principal, TenantId};
+use mandi_core::{Result, Timestamp};
 
 use crate::filter::Filter;
 use crate::passage::{Chunk, CollectionName, DocumentKey, Missing, Named, Passage, SearchRequest};

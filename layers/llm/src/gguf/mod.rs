@@ -120,7 +120,11 @@ impl GgufModel {
         Ok(Job { prompt, max_tokens, temperature: generation.temperature, stop: generation.stop.clone() })
     }
 
-    fn events(&self, job: Job, place: OwnedSemaphorePermit) -> impl Stream<Item = Result<Event, ModelError>> + Send + 'static {
+    fn events(
+        &self,
+        job: Job,
+        place: OwnedSemaphorePermit,
+    ) -> impl Stream<Item = Result<Event, ModelError>> + Send + 'static {
         let parts = Arc::clone(&self.parts);
         let turn = Arc::clone(&self.turn);
         async_stream::stream! {

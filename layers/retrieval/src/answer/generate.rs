@@ -86,7 +86,9 @@ impl VerifiedStream {
         loop {
             if let Some(sentence) = self.waiting.pop_front() {
                 return match judge(&sentence, passages, self.careful) {
-                    Step::Sentence(claim) if !self.careful && !self.said.insert(terms(&claim.text)) => Step::Unsupported,
+                    Step::Sentence(claim) if !self.careful && !self.said.insert(terms(&claim.text)) => {
+                        Step::Unsupported
+                    }
                     Step::Sentence(claim) => match self.expected.take() {
                         Some(expected) if !expected.is_met_by(&claim) => Step::NotAnAnswer,
                         _ => Step::Sentence(claim),
