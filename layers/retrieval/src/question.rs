@@ -180,11 +180,17 @@ impl Asked {
             if cue.is_ascii() { words.contains(&format!(" {cue} ")) } else { words.contains(&format!(" {cue}")) }
         };
         let cued = CUES.iter().find(|(_, cues)| cues.iter().any(asks)).map(|(asked, _)| *asked);
-        let cued = cued.map(|asked| if asked == Self::HowMuch && names_amount(&words) { Self::Amount } else { asked });
-        let amount = || asks_for_amount(&words).then_some(Self::Amount);
+        let amount = asks_for_amount(&words);
+        // `What penalty is due when a lot is late?` asks for no time.
+        let begins_with_amount = amount && [" what ", " which "].iter().any(|word| words.starts_with(word));
+        let cued = cued.map(|asked| match asked {
+            Self::HowMuch if names_amount(&words) => Self::Amount,
+            Self::When if begins_with_amount => Self::Amount,
+            asked => asked,
+        });
         let yes_or_no =
             || YES_OR_NO.iter().any(|word| words.starts_with(&format!(" {word} "))).then_some(Self::Whether);
-        cued.or_else(amount).or_else(yes_or_no).unwrap_or(Self::Other)
+        cued.or_else(|| amount.then_some(Self::Amount)).or_else(yes_or_no).unwrap_or(Self::Other)
     }
 
     /// Whether a sentence has what is asked for; `None` when that cannot be seen.
@@ -414,6 +420,8 @@ mod tests {
             ("Is it insured?", Asked::Whether),
             ("Which law holds?", Asked::Other),
             ("What is the penalty?", Asked::Amount),
+            ("What penalty is due when a lot is late?", Asked::Amount),
+            ("What is the due date of the fee?", Asked::When),
             ("What interest does the buyer pay?", Asked::Amount),
             ("What is the name of the mill that gave a discount?", Asked::Name),
             ("How much interest does the buyer pay?", Asked::Amount),
