@@ -46,7 +46,7 @@ async fn given_licences_when_questions_are_asked_then_hybrid_search_beats_its_ha
 }
 
 #[tokio::test]
-async fn given_licences_when_they_do_not_say_then_not_enough_data_is_the_answer_and_else_it_is_not() {
+async fn given_licences_when_questions_are_asked_then_answers_quote_what_answers_or_decline() {
     let folder = tempfile::tempdir().unwrap();
     let server = Setup::on(folder.path()).start().await;
     let client = server.client("demo");
@@ -54,8 +54,8 @@ async fn given_licences_when_they_do_not_say_then_not_enough_data_is_the_answer_
     licences.load(&client).await;
     let decided = decisions(&client, &licences, Part::HeldOut, false).await;
     println!("{}", decided.told());
-    assert!(decided.wrongly_answered.len() * 4 <= decided.unanswerable, "{}", decided.told());
-    assert!(decided.wrongly_declined.len() * 10 <= decided.answerable, "{}", decided.told());
+    assert!(decided.wrongly_answered.len() <= 3, "{}", decided.told());
+    assert!(decided.rightly_answered() >= 21 && decided.misled.len() <= 12, "{}", decided.told());
 }
 
 #[tokio::test]

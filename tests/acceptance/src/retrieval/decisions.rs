@@ -1,43 +1,55 @@
 //! Whether the platform says "not enough data" where it should, and only there.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::licences::{COLLECTION, Licences, Part};
+use super::searching::Found;
 use crate::Client;
 
-/// How many decisions were wrong.
+/// How the questions were answered, and which of them wrongly.
 #[derive(Clone, Debug, Default)]
 pub struct Decisions {
-    /// Questions that the documents do not answer, and were answered.
-    pub wrongly_answered: Vec<String>,
     /// How many questions there were that the documents do not answer.
     pub unanswerable: usize,
-    /// Questions that the documents answer, and were declined.
-    pub wrongly_declined: Vec<String>,
+    /// Those of them that were answered.
+    pub wrongly_answered: Vec<String>,
     /// How many questions there were that the documents answer.
     pub answerable: usize,
+    /// Those of them whose answer quotes something else than what answers.
+    pub misled: Vec<String>,
+    /// Those of them that were declined.
+    pub declined: Vec<String>,
 }
 
 impl Decisions {
-    /// Both counts, in words.
+    /// How many questions were answered by a quote that answers them.
+    #[must_use]
+    pub const fn rightly_answered(&self) -> usize {
+        self.answerable - self.misled.len() - self.declined.len()
+    }
+
+    /// All counts, in words.
     #[must_use]
     pub fn told(&self) -> String {
-        let Self { wrongly_answered, unanswerable, wrongly_declined, answerable } = self;
-        let (wrong, declined) = (wrongly_answered.len(), wrongly_declined.len());
+        let Self { unanswerable, wrongly_answered, answerable, misled, declined } = self;
         format!(
-            "wrongly answered {wrong} of {unanswerable} {wrongly_answered:?}; \
-             wrongly declined {declined} of {answerable} {wrongly_declined:?}"
+            "without an answer: {} of {unanswerable} answered {wrongly_answered:?}; with an answer: {} of {answerable} \
+             answered rightly, {} by another quote {misled:?}, {} declined {declined:?}",
+            wrongly_answered.len(),
+            self.rightly_answered(),
+            misled.len(),
+            declined.len(),
         )
     }
 }
 
-/// Asks each question of a part for an answer made of quotes, and counts what was decided wrongly.
+/// Asks each question of a part for an answer made of quotes, and counts how it was answered.
 pub async fn decisions(client: &Client, licences: &Licences, part: Part, rerank: bool) -> Decisions {
     let mut decisions = Decisions::default();
     for (place, question) in licences.not_in_the_documents.iter().enumerate() {
         if part.has(place) {
             decisions.unanswerable += 1;
-            if is_answered(client, question, &[COLLECTION], rerank).await {
+            if !quotes(client, question, &[COLLECTION], rerank).await.is_empty() {
                 decisions.wrongly_answered.push(question.clone());
             }
         }
@@ -45,8 +57,11 @@ pub async fn decisions(client: &Client, licences: &Licences, part: Part, rerank:
     for (place, question) in licences.questions.iter().enumerate() {
         if part.has(place) {
             decisions.answerable += 1;
-            if !is_answered(client, &question.question, &[COLLECTION], rerank).await {
-                decisions.wrongly_declined.push(question.id.clone());
+            let quotes = quotes(client, &question.question, &[COLLECTION], rerank).await;
+            if quotes.is_empty() {
+                decisions.declined.push(question.id.clone());
+            } else if !quotes.iter().any(|quote| question.gold.iter().any(|gold| gold.is_quoted_by(quote))) {
+                decisions.misled.push(question.id.clone());
             }
         }
     }
@@ -67,15 +82,18 @@ pub async fn near_miss_decisions(client: &Client, rerank: bool) -> Decisions {
     let mut decisions = Decisions::default();
     for question in near_misses() {
         decisions.unanswerable += 1;
-        if is_answered(client, &question, &[], rerank).await {
+        if !quotes(client, &question, &[], rerank).await.is_empty() {
             decisions.wrongly_answered.push(question);
         }
     }
     decisions
 }
 
-async fn is_answered(client: &Client, question: &str, collections: &[&str], rerank: bool) -> bool {
+async fn quotes(client: &Client, question: &str, collections: &[&str], rerank: bool) -> Vec<Found> {
     let body = json!({"query": question, "collections": collections, "rerank": rerank});
     let answer = client.post("/v1/answers", &body).await.expect(200);
-    !answer["citations"].as_array().unwrap().is_empty()
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let quote =
+        |citation: &Value| Found { document: text(&citation["document"]["entity_id"]), text: text(&citation["quote"]) };
+    answer["citations"].as_array().unwrap().iter().map(quote).collect()
 }

@@ -77,11 +77,24 @@ impl Gold {
     /// holds is at least half of the quote.
     #[must_use]
     pub fn is_met_by(&self, found: &Found) -> bool {
+        self.shares_a_run_with(found, |quote, _| quote)
+    }
+
+    /// Whether what an answer quotes meets the need: the same, and a sentence that is shorter than the quote must have
+    /// half of its own words in the quote.
+    #[must_use]
+    pub fn is_quoted_by(&self, found: &Found) -> bool {
+        self.shares_a_run_with(found, usize::min)
+    }
+
+    /// Whether the text is of one of the documents and has half of so many words in one run with one of the quotes,
+    /// given the words of the quote and of the text.
+    fn shares_a_run_with(&self, found: &Found, words_of: impl Fn(usize, usize) -> usize) -> bool {
         let of_document = self.documents.is_empty() || self.documents.contains(&found.document);
         let words: Vec<&str> = found.text.split_whitespace().collect();
         let holds = |quote: &String| {
             let quote: Vec<&str> = quote.split_whitespace().collect();
-            2 * longest_common_run(&quote, &words) >= quote.len()
+            2 * longest_common_run(&quote, &words) >= words_of(quote.len(), words.len())
         };
         of_document && self.quotes.iter().any(holds)
     }
