@@ -52,7 +52,7 @@ async fn given_licences_when_questions_are_asked_then_answers_quote_what_answers
     let client = server.client("demo");
     let licences = Licences::read();
     licences.load(&client).await;
-    let decided = decisions(&client, &licences, Part::HeldOut, false).await;
+    let decided = decisions(&client, &licences, Part::HeldOut).await;
     println!("{}", decided.told());
     assert!(decided.wrongly_answered.len() <= 3, "{}", decided.told());
     assert!(decided.rightly_answered() >= 21 && decided.misled.len() <= 12, "{}", decided.told());

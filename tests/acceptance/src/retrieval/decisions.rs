@@ -44,12 +44,12 @@ impl Decisions {
 }
 
 /// Asks each question of a part for an answer made of quotes, and counts how it was answered.
-pub async fn decisions(client: &Client, licences: &Licences, part: Part, rerank: bool) -> Decisions {
+pub async fn decisions(client: &Client, licences: &Licences, part: Part) -> Decisions {
     let mut decisions = Decisions::default();
     for (place, question) in licences.not_in_the_documents.iter().enumerate() {
         if part.has(place) {
             decisions.unanswerable += 1;
-            if !quotes(client, question, &[COLLECTION], rerank).await.is_empty() {
+            if !quotes(client, question, &[COLLECTION]).await.is_empty() {
                 decisions.wrongly_answered.push(question.clone());
             }
         }
@@ -57,7 +57,7 @@ pub async fn decisions(client: &Client, licences: &Licences, part: Part, rerank:
     for (place, question) in licences.questions.iter().enumerate() {
         if part.has(place) {
             decisions.answerable += 1;
-            let quotes = quotes(client, &question.question, &[COLLECTION], rerank).await;
+            let quotes = quotes(client, &question.question, &[COLLECTION]).await;
             if quotes.is_empty() {
                 decisions.declined.push(question.id.clone());
             } else if !quotes.iter().any(|quote| question.gold.iter().any(|gold| gold.is_quoted_by(quote))) {
@@ -78,19 +78,19 @@ pub fn near_misses() -> Vec<String> {
 }
 
 /// Asks each near miss, over all collections of the demo tenant, and counts those that are answered.
-pub async fn near_miss_decisions(client: &Client, rerank: bool) -> Decisions {
+pub async fn near_miss_decisions(client: &Client) -> Decisions {
     let mut decisions = Decisions::default();
     for question in near_misses() {
         decisions.unanswerable += 1;
-        if !quotes(client, &question, &[], rerank).await.is_empty() {
+        if !quotes(client, &question, &[]).await.is_empty() {
             decisions.wrongly_answered.push(question);
         }
     }
     decisions
 }
 
-async fn quotes(client: &Client, question: &str, collections: &[&str], rerank: bool) -> Vec<Found> {
-    let body = json!({"query": question, "collections": collections, "rerank": rerank});
+async fn quotes(client: &Client, question: &str, collections: &[&str]) -> Vec<Found> {
+    let body = json!({"query": question, "collections": collections});
     let answer = client.post("/v1/answers", &body).await.expect(200);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let quote =
