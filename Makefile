@@ -92,6 +92,7 @@ layer: models ## the Lambda layer with embedding model and reranker
 	@scripts/layer.sh "$(MANDI_MODELS)" "$(DIST)/models-layer"
 
 deploy: venv build layer ## to your AWS account: make deploy STAGE=dev
+	@scripts/deployable.sh "$(DIST)"
 	@"$(VENV_BIN)/sam" deploy --config-file "$(CURDIR)/samconfig.toml" --config-env "$(STAGE)" $(PARAMETERS)
 
 clean: ## dist and the demo's data; not the caches

@@ -15,7 +15,10 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # True when version $1 is at least version $2.
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
+# protoc finds the standard messages (google/protobuf/empty.proto) beside itself; Debian packs them apart.
 have protoc || packages+=(protobuf-compiler)
+standard_messages="$(dirname "$(command -v protoc || echo /usr/bin/protoc)")/../include/google/protobuf/empty.proto"
+[ -f "$standard_messages" ] || packages+=(libprotobuf-dev)
 { have cc || have gcc; } || packages+=(gcc libc6-dev)
 have c++ || packages+=(g++)
 have cmake || packages+=(cmake)
