@@ -13,7 +13,7 @@ use mandi_core::streams::{StreamPolicy, Streams};
 use mandi_core::{Clock, Permission, Principal, Problem, Result, SystemClock, TenantId, Timestamp};
 use mandi_http::{Gate, jwks};
 use mandi_index::{Caretaker, IndexOptions, LanceIndex};
-use mandi_inference::{CrossEncoder, LocalEmbedder, LocalReranker, TextEncoder};
+use mandi_inference::{LocalEmbedder, LocalReranker, TextEncoder};
 use mandi_llm::providers::Providers;
 use mandi_retrieval::CollectionName;
 use mandi_retrieval::ports::IndexTable;
@@ -32,7 +32,8 @@ use crate::state::{EmbeddingParts, EmbeddingState};
 pub async fn state(settings: &Settings) -> Result<EmbeddingState> {
     let models = Path::new(settings.required(settings::MODELS_DIR)?).to_owned();
     let encoder = Arc::new(TextEncoder::load(&models.join("minilm-l6"))?);
-    let cross_encoder = Arc::new(CrossEncoder::load(&models.join("reranker"))?);
+    // A third of the time that the function needs to start, for those requests alone that have something judged.
+    let reranker = LocalReranker::when_needed(&models.join("reranker"))?;
     let clients = Clients::from_env().await;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let records: Arc<dyn Records> = Arc::new(clients.records(settings.required(settings::TABLE)?, clock.clone()));
@@ -53,7 +54,7 @@ pub async fn state(settings: &Settings) -> Result<EmbeddingState> {
         objects: Arc::new(clients.objects(settings.required(settings::BUCKET)?)),
         index: Arc::new(LanceIndex::open(settings.required(settings::VECTORS_URI)?, options)?),
         embedders: Embedders::new(local, providers.clone(), records.clone(), meter.clone(), clock.clone()),
-        reranker: Some(Arc::new(LocalReranker::new(cross_encoder))),
+        reranker: Some(Arc::new(reranker)),
         tokens: encoder,
         run_job: later,
         streams: Streams::new(records.clone(), clock.clone(), StreamPolicy::from_settings(settings)?),

@@ -1,6 +1,6 @@
 //! Scores of passages for a query with ms-marco-MiniLM-L-12-v2.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -33,13 +33,27 @@ impl CrossEncoder {
     /// How many tokens of a query count.
     pub const MAX_QUERY_TOKENS: usize = 256;
 
+    /// Looks for the files that [`load`](Self::load) reads.
+    ///
+    /// # Errors
+    /// [`LoadError`] names the file that is missing.
+    pub fn find(folder: &Path) -> Result<(), LoadError> {
+        Self::files(folder).iter().try_for_each(|file| match std::fs::metadata(file) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(LoadError::unreadable(file, error)),
+        })
+    }
+
+    fn files(folder: &Path) -> [PathBuf; 2] {
+        ["tokenizer.json", "model.onnx"].map(|file| folder.join(file))
+    }
+
     /// Reads `model.onnx` (dynamically quantised, as the package has it) and `tokenizer.json` of a folder.
     ///
     /// # Errors
     /// [`LoadError`] names the file that is missing or damaged, and why.
     pub fn load(folder: &Path) -> Result<Self, LoadError> {
-        let tokenizer = folder.join("tokenizer.json");
-        let model = folder.join("model.onnx");
+        let [tokenizer, model] = Self::files(folder);
         let (tokens, weights) = rayon::join(|| Tokens::load(&tokenizer), || OnnxWeights::open(&model));
         let (tokens, weights) = (tokens?, weights?);
         let encoder = Encoder::load(&weights, "bert.", SHAPE)?;

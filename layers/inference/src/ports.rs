@@ -1,15 +1,16 @@
 //! The models as adapters of the ports `Embedder` and `Reranker`.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use mandi_core::ports::{
     Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, ModelError, ModelRef, Reranker, TokenSpans,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::spawn_blocking;
 
-use crate::{CrossEncoder, TextEncoder};
+use crate::{CrossEncoder, LoadError, TextEncoder};
 
 fn local(model: &str) -> ModelRef {
     ModelRef { provider: "local".to_owned(), model: model.to_owned() }
@@ -86,10 +87,21 @@ impl Embedder for LocalEmbedder {
     }
 }
 
+/// Where a reranker's model comes from.
+#[derive(Clone, Debug)]
+enum Source {
+    Loaded(Arc<CrossEncoder>),
+    /// Loaded once, by the first who needs it.
+    Folder {
+        folder: PathBuf,
+        loaded: Arc<OnceCell<Arc<CrossEncoder>>>,
+    },
+}
+
 /// The reranker `local/ms-marco-MiniLM-L-12-v2`.
 #[derive(Clone, Debug)]
 pub struct LocalReranker {
-    encoder: Arc<CrossEncoder>,
+    encoder: Source,
     cores: Cores,
 }
 
@@ -97,7 +109,31 @@ impl LocalReranker {
     /// Over a model that is loaded.
     #[must_use]
     pub fn new(encoder: Arc<CrossEncoder>) -> Self {
-        Self { encoder, cores: Cores::new() }
+        Self { encoder: Source::Loaded(encoder), cores: Cores::new() }
+    }
+
+    /// Over the model in a folder, loaded when it is first asked: what starts for one request, which may need no
+    /// reranker, starts sooner.
+    ///
+    /// # Errors
+    /// [`LoadError`] names a file that is missing.
+    pub fn when_needed(folder: &Path) -> Result<Self, LoadError> {
+        CrossEncoder::find(folder)?;
+        let encoder = Source::Folder { folder: folder.to_owned(), loaded: Arc::default() };
+        Ok(Self { encoder, cores: Cores::new() })
+    }
+
+    async fn encoder(&self) -> Result<Arc<CrossEncoder>, ModelError> {
+        let (folder, loaded) = match &self.encoder {
+            Source::Loaded(encoder) => return Ok(Arc::clone(encoder)),
+            Source::Folder { folder, loaded } => (folder, loaded),
+        };
+        let load = || async {
+            let folder = folder.clone();
+            let encoder = self.cores.run(move || CrossEncoder::load(&folder)).await?;
+            encoder.map(Arc::new).map_err(|error| ModelError::Broken(error.to_string()))
+        };
+        loaded.get_or_try_init(load).await.cloned()
     }
 }
 
@@ -108,7 +144,7 @@ impl Reranker for LocalReranker {
     }
 
     async fn scores(&self, query: &str, passages: &[String]) -> Result<Vec<f32>, ModelError> {
-        let encoder = Arc::clone(&self.encoder);
+        let encoder = self.encoder().await?;
         let (query, passages) = (query.to_owned(), passages.to_vec());
         let score = move || encoder.scores(&query, &passages.iter().map(String::as_str).collect::<Vec<_>>());
         self.cores.run(score).await

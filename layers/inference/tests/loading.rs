@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mandi_inference::{CrossEncoder, LoadError, TextEncoder};
+use mandi_inference::{CrossEncoder, LoadError, LocalReranker, TextEncoder};
 
 fn models() -> PathBuf {
     let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.mandi/models"));
@@ -31,7 +31,11 @@ fn assert_damaged(error: &LoadError, file: &Path, reason: &str) {
 fn given_an_empty_folder_when_loaded_then_the_error_names_the_missing_file() {
     let folder = tempfile::tempdir().unwrap();
 
-    let errors = [TextEncoder::load(folder.path()).unwrap_err(), CrossEncoder::load(folder.path()).unwrap_err()];
+    let errors = [
+        TextEncoder::load(folder.path()).unwrap_err(),
+        CrossEncoder::load(folder.path()).unwrap_err(),
+        LocalReranker::when_needed(folder.path()).unwrap_err(),
+    ];
 
     for error in errors {
         assert!(matches!(error, LoadError::Unreadable { .. }), "{error}");

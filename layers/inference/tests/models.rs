@@ -228,7 +228,15 @@ async fn given_the_local_embedder_when_texts_are_embedded_then_it_gives_what_the
 
 #[tokio::test]
 async fn given_the_local_reranker_when_many_call_at_once_then_each_gets_its_own_scores() {
-    let reranker = LocalReranker::new(Arc::clone(&RERANKER));
+    assert_scores_of_many_calls(LocalReranker::new(Arc::clone(&RERANKER))).await;
+}
+
+#[tokio::test]
+async fn given_a_reranker_that_loads_when_needed_when_many_call_at_once_then_each_gets_its_own_scores() {
+    assert_scores_of_many_calls(LocalReranker::when_needed(&model_folder("reranker")).unwrap()).await;
+}
+
+async fn assert_scores_of_many_calls(reranker: LocalReranker) {
     let passages = ["The buyer pays in thirty days.".to_owned(), "Rice is a crop.".to_owned()];
 
     let calls = (0..8).map(|_| {

@@ -60,11 +60,16 @@ impl Linear {
         let blocks = parts.iter().map(|part| part.bias.len() / STRIP).sum();
         let mut weights = vec![PackedStrip::ZERO; blocks * inputs];
         let mut scale = vec![Strip::ZERO; blocks];
-        let of_part = |part| (0..).map_while(move |block| block_weights(part, inputs, block));
-        let sources: Vec<_> = parts.iter().flat_map(of_part).collect();
-        weights.par_chunks_mut(inputs).zip(&mut scale).zip(sources).for_each(|((packed, scale), source)| {
-            *scale = pack(packed, source);
-        });
+        let sources: Vec<(&Part, usize)> =
+            parts.iter().flat_map(|part| (0..part.bias.len() / STRIP).map(move |block| (part, block))).collect();
+        let packed = weights.par_chunks_mut(inputs).zip(&mut scale).zip(sources);
+        packed.for_each_init(
+            || vec![Strip::ZERO; inputs],
+            |block_weights, ((packed, scale), (part, block))| {
+                part.block(inputs, block, block_weights);
+                *scale = pack(packed, block_weights);
+            },
+        );
         let bias = parts.iter().flat_map(|part| part.bias.as_chunks::<STRIP>().0).map(|chunk| Strip(*chunk)).collect();
         Self { inputs, weights, scale, bias }
     }
@@ -92,18 +97,29 @@ impl Linear {
     }
 }
 
-/// The weight of an input and an output, counted from the block's first one.
-type BlockWeights<'a> = Box<dyn Fn(usize, usize) -> f32 + Send + 'a>;
-
-/// The weights of a part's block of outputs; `None` behind the last one.
-fn block_weights(part: &Part, inputs: usize, block: usize) -> Option<BlockWeights<'_>> {
-    let (first, outputs) = (block * STRIP, part.bias.len());
-    (first < outputs).then(|| -> BlockWeights<'_> {
-        match part.order {
-            Order::InputMajor => Box::new(move |input, output| part.weights[input * outputs + first + output]),
-            Order::OutputMajor => Box::new(move |input, output| part.weights[(first + output) * inputs + input]),
+impl Part {
+    /// Copies the weights of a block of outputs, a strip for each input.
+    fn block(&self, inputs: usize, block: usize, to: &mut [Strip]) {
+        let (first, outputs) = (block * STRIP, self.bias.len());
+        match self.order {
+            Order::InputMajor => {
+                for (strip, weights) in to.iter_mut().zip(self.weights.chunks_exact(outputs)) {
+                    strip.0.copy_from_slice(&weights[first..first + STRIP]);
+                }
+            }
+            Order::OutputMajor => {
+                // Few strips at a time, which stay in the first-level cache while each output fills its column.
+                for (slice, strips) in to.chunks_mut(SLICE).enumerate() {
+                    for output in 0..STRIP {
+                        let begin = (first + output) * inputs + slice * SLICE;
+                        for (strip, weight) in strips.iter_mut().zip(&self.weights[begin..]) {
+                            strip.0[output] = *weight;
+                        }
+                    }
+                }
+            }
         }
-    })
+    }
 }
 
 /// Some blocks of outputs of a layer, for all rows.

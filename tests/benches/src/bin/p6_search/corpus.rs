@@ -10,7 +10,7 @@ use mandi_retrieval::{Chunk, DocumentKey, Metadata, Scalar};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-pub const DIMENSIONS: usize = 384;
+const DIMENSIONS: usize = 384;
 const TOPICS: usize = 1_000;
 const WORDS: usize = 50_000;
 const WORDS_PER_CHUNK: usize = 120;

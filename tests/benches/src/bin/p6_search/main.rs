@@ -22,7 +22,7 @@ use mandi_retrieval::ports::{ChunkIndex as _, IndexTable};
 use mandi_retrieval::{CollectionName, Filter, Scalar};
 use serde_json::{Value, json};
 
-use corpus::{CHUNKS_PER_DOCUMENT, Corpus, DIMENSIONS};
+use corpus::{CHUNKS_PER_DOCUMENT, Corpus};
 
 const DOCUMENTS_PER_CALL: usize = 100;
 const WARM_UP: usize = 20;
@@ -46,8 +46,8 @@ async fn main() -> Result<(), Failure> {
 
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
-    create_collection(&data).await;
-    let (mut times, recall) = search_index(&data, &chunks, &queries).await?;
+    let table = create_collection(&data).await?;
+    let (mut times, recall) = search_index(&data, &table, &chunks, &queries).await?;
     times.insert("http", search_over_http(&data, &queries).await);
 
     let exported = folder.path().join("exported");
@@ -90,44 +90,41 @@ fn print_figures(chunks: usize, times: &Times, recall: f64, peer: &Value) -> Res
     Ok(())
 }
 
-fn table() -> IndexTable {
-    let (tenant, collection) = (TenantId::from_stored("demo").unwrap(), CollectionName::parse("p6").unwrap());
-    IndexTable { tenant, collection, made_at: Timestamp::from_unix_ms(1) }
-}
-
-async fn create_collection(data: &Path) {
+/// Makes the collection over HTTP; the table that the server will look for.
+async fn create_collection(data: &Path) -> Result<IndexTable, Failure> {
     let server = Setup::on(data).start().await;
-    server.client("demo").put("/v1/collections/p6", &json!({})).await.expect(201);
+    let created = server.client("demo").put("/v1/collections/p6", &json!({})).await.expect(201);
     server.kill().await;
+    let (tenant, collection) = (TenantId::from_stored("demo").unwrap(), CollectionName::parse("p6").unwrap());
+    Ok(IndexTable { tenant, collection, made_at: serde_json::from_value(created["created_at"].clone())? })
 }
 
 /// Fills the index of a data folder and searches it without a server: the times, and recall@10.
-async fn search_index(data: &Path, chunks: &Rows, queries: &Rows) -> Result<(Times, f64), Failure> {
+async fn search_index(data: &Path, table: &IndexTable, chunks: &Rows, queries: &Rows) -> Result<(Times, f64), Failure> {
     let options = IndexOptions { background_upkeep: false, ..IndexOptions::default() };
     let index = LanceIndex::open(&data.join("vectors").to_string_lossy(), options)?;
-    fill(&index, chunks).await?;
+    fill(&index, table, chunks).await?;
 
-    let table = table();
     for (text, direction) in queries.iter().take(WARM_UP) {
-        index.nearest(&table, direction, K, None).await?;
-        index.keyword(&table, text, K, None).await?;
+        index.nearest(table, direction, K, None).await?;
+        index.keyword(table, text, K, None).await?;
     }
     let filter = Filter::Equals(FieldValue { field: "kind".to_owned(), value: Scalar::Text("kind7".to_owned()) });
     let (mut times, mut common) = (Times::new(), 0);
     for (text, direction) in queries {
-        let hits = timed(&mut times, "vector", index.nearest(&table, direction, K, None)).await?;
+        let hits = timed(&mut times, "vector", index.nearest(table, direction, K, None)).await?;
         let nearest = corpus::exact(chunks, direction, K);
         let is_near = |document: &str, number: u32| nearest.contains(&(document.to_owned(), number));
         common += hits.iter().filter(|hit| is_near(&hit.chunk.document.entity_id, hit.chunk.number)).count();
-        timed(&mut times, "keyword", index.keyword(&table, text, K, None)).await?;
+        timed(&mut times, "keyword", index.keyword(table, text, K, None)).await?;
         let both = async {
             tokio::try_join!(
-                index.nearest(&table, direction, CANDIDATES, None),
-                index.keyword(&table, text, CANDIDATES, None)
+                index.nearest(table, direction, CANDIDATES, None),
+                index.keyword(table, text, CANDIDATES, None)
             )
         };
         timed(&mut times, "both", both).await?;
-        timed(&mut times, "filtered", index.nearest(&table, direction, K, Some(&filter))).await?;
+        timed(&mut times, "filtered", index.nearest(table, direction, K, Some(&filter))).await?;
     }
     Ok((times, common as f64 / (queries.len() * K) as f64))
 }
@@ -143,16 +140,15 @@ fn milliseconds(taken: Duration) -> f64 {
     taken.as_secs_f64() * 1e3
 }
 
-async fn fill(index: &LanceIndex, chunks: &Rows) -> Result<(), Failure> {
-    let (table, begun) = (table(), Instant::now());
-    index.create(&table, DIMENSIONS).await?;
+async fn fill(index: &LanceIndex, table: &IndexTable, chunks: &Rows) -> Result<(), Failure> {
+    let begun = Instant::now();
     let per_call = DOCUMENTS_PER_CALL * CHUNKS_PER_DOCUMENT;
     for (call, part) in chunks.chunks(per_call).enumerate() {
-        index.upsert(&table, corpus::documents(part, call * per_call)).await?;
+        index.upsert(table, corpus::documents(part, call * per_call)).await?;
     }
     eprintln!("{} chunks written in {:.1} s", chunks.len(), begun.elapsed().as_secs_f64());
     let begun = Instant::now();
-    let done = index.maintain(&table).await?;
+    let done = index.maintain(table).await?;
     eprintln!("{done:?} in {:.1} s", begun.elapsed().as_secs_f64());
     Ok(())
 }
