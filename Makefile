@@ -83,7 +83,7 @@ invoke: venv ## one function with one event: make invoke FUNCTION=chat EVENT=eve
 	@"$(VENV_BIN)/python" scripts/invoke.py "$(FUNCTION)" "$(EVENT)"
 
 build: ## the release binaries of the functions, as SAM wants them
-	@$(STEP) "chat" "1 min; 20 min the first time" cargo build --release -p mandi-chat --bin chat
+	@$(STEP) "chat" "1 min; 10 min the first time" cargo build --release -p mandi-chat --bin chat
 	@$(STEP) "embedding" "2 min; 40 min the first time" cargo build --release -p mandi-embedding --bin embedding
 	@$(STEP) "runner, for the contract" "5 s; 25 min the first time" cargo build -p mandi
 	@$(STEP) "dist" "1 s" scripts/dist.sh "$(CARGO_TARGET_DIR)/release" "$(MANDI)" "$(DIST)"

@@ -18,16 +18,16 @@ bench() {
     scripts/step.sh "$1" "$2" bash -o pipefail -c '"$1" | tee -a "$2"' bash "$release/$1" "$rows" || failed+=("$1")
 }
 
-scripts/step.sh "release build" "5 s; 60 min the first time" \
+scripts/step.sh "release build" "5 s; 45 min the first time" \
     cargo build --release -p mandi-chat -p mandi-embedding || exit 1
 # The benches link the runner's local model too: a build of their own leaves the functions as they are deployed.
 scripts/step.sh "release build of the benches" "5 s; 15 min the first time" \
     cargo build --release -p mandi -p mandi-benches --bins || exit 1
 bench p1_cold_start "1 min"
-bench p3_embedding "5 min"
+bench p3_embedding "10 min"
 bench p6_search "4 min"
 bench p9_first_answer "1 min"
-bench p10_language_model "3 min"
+bench p10_language_model "1 min"
 bench r7_streams "1 min"
 
 {

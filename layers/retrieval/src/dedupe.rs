@@ -48,8 +48,8 @@ fn ratio(part: usize, whole: usize) -> f64 {
     part as f64 / whole as f64
 }
 
-/// The items, in order, without those whose text is a near-duplicate of an earlier one.
-pub fn without_near_duplicates<T>(items: Vec<T>, text: impl Fn(&T) -> &str) -> Vec<T> {
+/// The first items, at most so many, in order, without those whose text is a near-duplicate of an earlier one.
+pub fn without_near_duplicates<T>(items: Vec<T>, most: usize, text: impl Fn(&T) -> &str) -> Vec<T> {
     let mut kept: Vec<Fingerprint> = Vec::new();
     items
         .into_iter()
@@ -61,6 +61,7 @@ pub fn without_near_duplicates<T>(items: Vec<T>, text: impl Fn(&T) -> &str) -> V
             }
             new
         })
+        .take(most)
         .collect()
 }
 
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     fn kept(texts: &[&'static str]) -> Vec<&'static str> {
-        without_near_duplicates(texts.to_vec(), |text| text)
+        without_near_duplicates(texts.to_vec(), texts.len(), |text| text)
     }
 
     const CLAUSE: &str = "The buyer shall pay the full price within 30 days after the date of the bill of lading by \
@@ -93,6 +94,12 @@ mod tests {
     fn a_text_with_another_number_is_not() {
         let other: &'static str = Box::leak(CLAUSE.replace("30", "60").into_boxed_str());
         assert_eq!(kept(&[CLAUSE, other]).len(), 2);
+    }
+
+    #[test]
+    fn no_more_are_kept_than_asked_for_and_duplicates_do_not_count() {
+        let texts = vec!["Rice, grade A", "rice grade A", "Wheat", "Maize"];
+        assert_eq!(without_near_duplicates(texts, 2, |text| text), ["Rice, grade A", "Wheat"]);
     }
 
     #[test]

@@ -284,7 +284,7 @@ impl Candidates {
 
     /// The fused list, each passage with its scores.
     fn fuse(self, mode: SearchMode) -> Vec<Passage> {
-        let keys = |list: &HitList| list.iter().map(key).collect::<Vec<Key>>();
+        let keys = |list: &HitList| list.iter().map(|(name, hit)| key(name, hit)).collect::<Vec<Key>>();
         let vector_weight = if self.foreign && !self.keyword.is_empty() { WEIGHT_OF_FOREIGN_VECTORS } else { 1.0 };
         let lists = match mode {
             SearchMode::Hybrid => vec![
@@ -299,7 +299,7 @@ impl Candidates {
             for (name, hit) in list {
                 let score = hit.score;
                 let scale = self.scales.get(&name).copied();
-                let entry = found.entry(key(&(name.clone(), hit.clone()))).or_insert_with(|| passage(name, hit));
+                let entry = found.entry(key(&name, &hit)).or_insert_with(|| passage(name, hit));
                 if is_vector {
                     entry.scores.vector = Some(score);
                     entry.scores.cosine_scale = scale;
@@ -337,7 +337,7 @@ fn in_turns(lists: Vec<HitList>) -> HitList {
     }
 }
 
-fn key((name, hit): &(CollectionName, Hit)) -> Key {
+fn key(name: &CollectionName, hit: &Hit) -> Key {
     (name.clone(), hit.chunk.document.clone(), hit.chunk.number)
 }
 
@@ -395,7 +395,9 @@ impl Search for HybridSearch {
         let depth = CANDIDATES.max(request.k);
         let candidates = self.candidates(caller, &request, depth).await?;
         let fused = candidates.fuse(request.mode);
-        let mut passages = without_near_duplicates(fused, |passage| passage.text.as_str());
+        // Comparing texts takes longer than finding them: no more are compared than are shown or judged.
+        let most = request.k.max(RERANKED);
+        let mut passages = without_near_duplicates(fused, most, |passage| passage.text.as_str());
         let first = to_rerank(&request, &passages);
         if let Some(reranker) = self.reranker.as_deref().filter(|_| first > 0) {
             match self.rerank(reranker, &request.query, first, &mut passages).await {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use mandi_acceptance::{Client, Setup};
 use mandi_benches::{Figure, Target, Unit, number, run_peer};
-use mandi_core::{TenantId, Timestamp};
+use mandi_core::TenantId;
 use mandi_index::{IndexOptions, LanceIndex};
 use mandi_retrieval::filter::FieldValue;
 use mandi_retrieval::ports::{ChunkIndex as _, IndexTable};
