@@ -26,9 +26,9 @@ const BM25: &str = "_score";
 const MAX_HITS: usize = 10_000;
 /// The most different terms of a query that count; the first ones do.
 const MAX_QUERY_TERMS: usize = 256;
-/// How many candidates the vector index gives for each hit; their order is then made by their exact vectors,
-/// since the index holds 8-bit ones.
-const CANDIDATES_PER_HIT: u32 = 2;
+/// How many candidates the vector index gives at least; their order is then made by their exact vectors, since the
+/// index holds 8-bit ones. A long list needs no more than its own: what it may miss is at its end.
+const MIN_CANDIDATES: usize = 20;
 /// How many candidates a walk through the graph keeps at least.
 const MIN_EF: usize = 96;
 /// How many rows a batch of [`all_vectors`] has at most.
@@ -49,13 +49,14 @@ pub async fn nearest(
     if k == 0 || vector.iter().all(|value| *value == 0.0) {
         return Ok(Vec::new());
     }
-    let candidates = k * CANDIDATES_PER_HIT as usize;
+    let candidates_per_hit = MIN_CANDIDATES.div_ceil(k);
+    let candidates = k * candidates_per_hit;
     let query = table.query().nearest_to(vector).map_err(from_lance)?;
     let mut query = query
         .column(VECTOR)
         .distance_type(DistanceType::Cosine)
         .ef(MIN_EF.max(candidates + candidates / 2))
-        .refine_factor(CANDIDATES_PER_HIT)
+        .refine_factor(u32::try_from(candidates_per_hit).unwrap_or(1))
         .limit(k)
         .select(Select::Columns(layout.hit_columns(DISTANCE)));
     if let Some(condition) = condition {

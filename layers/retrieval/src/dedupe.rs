@@ -5,7 +5,8 @@
 //! and amount are two invoices. (Broder, "On the resemblance and containment of documents", 1997; the lists
 //! here are short enough for the exact index.)
 
-use std::collections::{BTreeSet, HashSet};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::terms::terms;
@@ -18,23 +19,46 @@ const SHINGLE: usize = 3;
 
 /// What is compared of a text.
 struct Fingerprint {
-    shingles: HashSet<u64>,
+    /// Sorted, each once.
+    shingles: Vec<u64>,
     numbers: BTreeSet<String>,
 }
 
 impl Fingerprint {
     fn of(text: &str) -> Self {
         let terms = terms(text);
-        let shingles = terms.windows(SHINGLE.min(terms.len()).max(1)).map(hash).collect();
+        let mut shingles: Vec<u64> = terms.windows(SHINGLE.min(terms.len()).max(1)).map(hash).collect();
+        shingles.sort_unstable();
+        shingles.dedup();
         let numbers = terms.into_iter().filter(|term| term.bytes().any(|byte| byte.is_ascii_digit())).collect();
         Self { shingles, numbers }
     }
 
     fn resembles(&self, other: &Self) -> bool {
-        let shared = self.shingles.intersection(&other.shingles).count();
-        let all = self.shingles.len() + other.shingles.len() - shared;
-        all > 0 && self.numbers == other.numbers && ratio(shared, all) >= THRESHOLD
+        let (short, long) =
+            (self.shingles.len().min(other.shingles.len()), self.shingles.len().max(other.shingles.len()));
+        if long == 0 || ratio(short, long) < THRESHOLD || self.numbers != other.numbers {
+            return false;
+        }
+        let shared = shared(&self.shingles, &other.shingles);
+        ratio(shared, short + long - shared) >= THRESHOLD
     }
+}
+
+/// How many numbers two sorted lists share.
+fn shared(mut one: &[u64], mut other: &[u64]) -> usize {
+    let mut shared = 0;
+    while let ([first, one_rest @ ..], [second, other_rest @ ..]) = (one, other) {
+        match first.cmp(second) {
+            Ordering::Less => one = one_rest,
+            Ordering::Greater => other = other_rest,
+            Ordering::Equal => {
+                shared += 1;
+                (one, other) = (one_rest, other_rest);
+            }
+        }
+    }
+    shared
 }
 
 fn hash(terms: &[String]) -> u64 {

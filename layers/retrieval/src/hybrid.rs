@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use mandi_core::identity::Principal;
 use mandi_core::ports::{Embedder, EmbeddingModel, EmbeddingPurpose, ModelRef, Reranker};
 use mandi_core::{Problem, ProblemKind, Result};
@@ -81,25 +81,30 @@ impl HybridSearch {
 
     /// Both lists of every collection, all at once; each list merged by its score.
     async fn candidates(&self, caller: &Principal, request: &SearchRequest, depth: usize) -> Result<Candidates> {
-        let queries = self.queries(caller, request).await?;
-        let searches = queries.iter().map(|query| self.search_one(query, request, depth));
-        let found = try_join_all(searches).await?;
-        let mut candidates = Candidates::default();
+        let opened = self.open(caller, request).await?;
+        // The lists by keyword do not wait for the query's vectors.
+        let (by_vector, by_keyword) =
+            futures::join!(self.by_vector(&opened, request, depth), self.by_keyword(&opened, request, depth));
+        let english_alone = opened.iter().any(|opened| knows_english_alone(&opened.model().model));
+        let foreign = english_alone && is_mostly_not_latin(&request.query);
+        let mut candidates = Candidates { foreign, ..Candidates::default() };
         let mut refused = None;
-        let collections = found.len();
         let mut refusals = 0;
-        for (query, outcome) in queries.iter().zip(found) {
-            match outcome {
-                Ok(one) => candidates.add(query, one),
-                Err(problem) => {
+        for ((opened, vector), keyword) in opened.iter().zip(by_vector?).zip(by_keyword) {
+            match (vector, keyword) {
+                (Ok(vector), Ok(keyword)) => candidates.add(opened, vector, keyword),
+                (Err(problem), _) | (_, Err(problem)) if problem.kind == ProblemKind::InvalidRequest => {
                     refusals += 1;
                     refused = Some(problem);
+                }
+                (Err(problem), _) | (_, Err(problem)) => {
+                    return Err(problem.of_what(&format!("collection `{}`", opened.collection)));
                 }
             }
         }
         // A field that only some of the collections know is no fault: the others have nothing that passes.
         match refused {
-            Some(problem) if refusals == collections => Err(problem),
+            Some(problem) if refusals == opened.len() => Err(problem),
             _ => {
                 candidates.sort();
                 Ok(candidates)
@@ -107,57 +112,47 @@ impl HybridSearch {
         }
     }
 
-    /// The query for each collection. Collections that share a model share the query's vector.
-    async fn queries(&self, caller: &Principal, request: &SearchRequest) -> Result<Vec<Query>> {
-        let mut embedded: Vec<(EmbeddingModel, Option<Vec<f32>>)> = Vec::new();
-        let mut queries = Vec::with_capacity(request.collections.len());
-        for name in &request.collections {
-            let (table, embedder) = self.collections.open(caller, name).await?;
-            let known = embedded.iter().find(|(model, _)| model == embedder.model());
-            let vector = match known {
-                Some((_, vector)) => vector.clone(),
-                None => {
-                    let vector = embed(embedder.as_ref(), request).await?;
-                    embedded.push((embedder.model().clone(), vector.clone()));
-                    vector
-                }
-            };
-            let foreign = is_mostly_not_latin(&request.query) && knows_english_alone(&embedder.model().model.model);
-            queries.push(Query {
-                collection: name.clone(),
-                table,
-                model: embedder.model().model.clone(),
-                vector,
-                foreign,
-            });
-        }
-        Ok(queries)
+    async fn open(&self, caller: &Principal, request: &SearchRequest) -> Result<Vec<Opened>> {
+        let open = |name: &CollectionName| {
+            let collection = name.clone();
+            async move {
+                let (table, embedder) = self.collections.open(caller, &collection).await?;
+                let filter = narrowed(request, &collection);
+                Ok::<_, Problem>(Opened { collection, table, embedder, filter })
+            }
+        };
+        try_join_all(request.collections.iter().map(open)).await
     }
 
-    /// The lists of one collection. A filter that the collection refuses is the inner error.
-    async fn search_one(&self, query: &Query, request: &SearchRequest, depth: usize) -> Result<Result<OneCollection>> {
-        let table = &query.table;
-        let filter = narrowed(request, &query.collection);
-        let filter = filter.as_ref();
-        let by_vector = async {
-            match &query.vector {
-                Some(vector) => self.index.nearest(table, vector, depth, filter).await,
-                None => Ok(Vec::new()),
-            }
-        };
-        let by_keyword = async {
-            if request.mode == SearchMode::Vector {
-                return Ok(Vec::new());
-            }
-            self.index.keyword(table, &request.query, depth, filter).await
-        };
-        match futures::join!(by_vector, by_keyword) {
-            (Ok(vector), Ok(keyword)) => Ok(Ok(OneCollection { vector, keyword, foreign: query.foreign })),
-            (Err(problem), _) | (_, Err(problem)) if problem.kind == ProblemKind::InvalidRequest => Ok(Err(problem)),
-            (Err(problem), _) | (_, Err(problem)) => {
-                Err(problem.of_what(&format!("collection `{}`", query.collection)))
+    /// For each collection the chunks nearest to the query; the outer error is that it could not be embedded.
+    /// Collections that share a model share the query's vector.
+    async fn by_vector(&self, opened: &[Opened], request: &SearchRequest, depth: usize) -> Result<Vec<Found>> {
+        if request.mode == SearchMode::Keyword {
+            return Ok(opened.iter().map(|_| Ok(Vec::new())).collect());
+        }
+        let mut vectors: Vec<(&EmbeddingModel, Vec<f32>)> = Vec::new();
+        for Opened { embedder, .. } in opened {
+            if !vectors.iter().any(|(model, _)| *model == embedder.model()) {
+                vectors.push((embedder.model(), embed(embedder.as_ref(), &request.query).await?));
             }
         }
+        let nearest = opened.iter().map(|Opened { table, embedder, filter, .. }| {
+            let vector =
+                vectors.iter().find(|(model, _)| *model == embedder.model()).map(|(_, vector)| vector.as_slice());
+            self.index.nearest(table, vector.unwrap_or_default(), depth, filter.as_ref())
+        });
+        Ok(join_all(nearest).await)
+    }
+
+    /// For each collection the chunks that have the query's words.
+    async fn by_keyword(&self, opened: &[Opened], request: &SearchRequest, depth: usize) -> Vec<Found> {
+        if request.mode == SearchMode::Vector {
+            return opened.iter().map(|_| Ok(Vec::new())).collect();
+        }
+        let keyword = opened
+            .iter()
+            .map(|Opened { table, filter, .. }| self.index.keyword(table, &request.query, depth, filter.as_ref()));
+        join_all(keyword).await
     }
 
     /// Orders the first passages by the cross-encoder; the others follow as they were. All stay as they were when it
@@ -220,31 +215,28 @@ fn knows_english_alone(model: &str) -> bool {
     !name.contains("multilingual") && english.iter().any(|part| name.contains(part))
 }
 
-/// What is asked of one collection.
-struct Query {
+/// A collection that is searched.
+struct Opened {
     collection: CollectionName,
     table: IndexTable,
-    model: ModelRef,
-    /// The query's vector by the collection's model; `None` when only keywords are asked for.
-    vector: Option<Vec<f32>>,
-    /// Whether the query is in a script that the model does not know.
-    foreign: bool,
+    embedder: Arc<dyn Embedder>,
+    /// What its chunks must pass.
+    filter: Option<Filter>,
 }
 
-async fn embed(embedder: &dyn Embedder, request: &SearchRequest) -> Result<Option<Vec<f32>>> {
-    if request.mode == SearchMode::Keyword {
-        return Ok(None);
+impl Opened {
+    fn model(&self) -> &ModelRef {
+        &self.embedder.model().model
     }
-    let mut embeddings = embedder.embed(std::slice::from_ref(&request.query), EmbeddingPurpose::Query).await?;
-    let none = || Problem::internal("the embedding model gave no vector for the query");
-    embeddings.pop().map(|embedding| Some(embedding.vector)).ok_or_else(none)
 }
 
-/// What one collection has.
-struct OneCollection {
-    vector: Vec<Hit>,
-    keyword: Vec<Hit>,
-    foreign: bool,
+/// What a collection has; the filter may be one that it refuses.
+type Found = Result<Vec<Hit>>;
+
+async fn embed(embedder: &dyn Embedder, query: &str) -> Result<Vec<f32>> {
+    let mut embeddings = embedder.embed(&[query.to_owned()], EmbeddingPurpose::Query).await?;
+    let none = || Problem::internal("the embedding model gave no vector for the query");
+    embeddings.pop().map(|embedding| embedding.vector).ok_or_else(none)
 }
 
 /// What all collections have.
@@ -256,20 +248,20 @@ struct Candidates {
     keyword: HitList,
     /// What the cosines in a collection say, where that was measured.
     scales: HashMap<CollectionName, CosineScale>,
+    /// Whether the query is in a script that a model does not know.
     foreign: bool,
 }
 
 impl Candidates {
-    fn add(&mut self, query: &Query, one: OneCollection) {
-        let name = &query.collection;
-        let vector = one.vector.into_iter().map(|hit| (name.clone(), hit));
-        match self.by_model.iter_mut().find(|(model, _)| *model == query.model) {
+    fn add(&mut self, opened: &Opened, vector: Vec<Hit>, keyword: Vec<Hit>) {
+        let (name, model) = (&opened.collection, opened.model());
+        let vector = vector.into_iter().map(|hit| (name.clone(), hit));
+        match self.by_model.iter_mut().find(|(known, _)| known == model) {
             Some((_, list)) => list.extend(vector),
-            None => self.by_model.push((query.model.clone(), vector.collect())),
+            None => self.by_model.push((model.clone(), vector.collect())),
         }
-        self.keyword.extend(one.keyword.into_iter().map(|hit| (name.clone(), hit)));
-        self.scales.extend(CosineScale::of(&query.model).map(|scale| (name.clone(), scale)));
-        self.foreign |= one.foreign;
+        self.keyword.extend(keyword.into_iter().map(|hit| (name.clone(), hit)));
+        self.scales.extend(CosineScale::of(model).map(|scale| (name.clone(), scale)));
     }
 
     fn sort(&mut self) {
