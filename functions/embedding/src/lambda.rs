@@ -32,7 +32,7 @@ use crate::state::{EmbeddingParts, EmbeddingState};
 pub async fn state(settings: &Settings) -> Result<EmbeddingState> {
     let models = Path::new(settings.required(settings::MODELS_DIR)?).to_owned();
     let encoder = Arc::new(TextEncoder::load(&models.join("minilm-l6"))?);
-    // A third of the time that the function needs to start, for those requests alone that have something judged.
+    // Only those requests wait for it that have something judged.
     let reranker = LocalReranker::when_needed(&models.join("reranker"))?;
     let clients = Clients::from_env().await;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -1,5 +1,5 @@
-//! Questions of an outsider over the demo tenant's documents, in English, Hindi and Tamil: a third of them cannot be
-//! answered, or presume what is not so. docs/retrieval.md has the figures.
+//! Questions after an outsider's over the demo tenant's documents, in English, Hindi and Tamil: 24 of 60 cannot be
+//! answered, or presume what is not so. docs/retrieval.md says whose they are, and has the figures.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking; its tables are for people")]
 
 use std::fmt;
