@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use arrow_array::builder::{BooleanBuilder, FixedSizeListBuilder, Float32Builder, Float64Builder, StringBuilder};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, UInt32Type};
+use arrow_array::types::{Float32Type, Float64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
 use mandi_core::{Problem, Result};
-use mandi_retrieval::ports::{DocumentChunks, Hit, IndexedChunk, VectorRow};
+use mandi_retrieval::ports::{Candidate, DocumentChunks, IndexedChunk, VectorRow};
 use mandi_retrieval::{Chunk, DocumentKey, Metadata, Scalar};
 
 use crate::schema::{
-    CHUNK, END, ENTITY_ID, ENTITY_TYPE, FieldType, Layout, START, TERMS, TEXT, TITLE, VECTOR, field_column,
+    CHUNK, END, ENTITY_ID, ENTITY_TYPE, FieldType, Layout, ROW, START, TERMS, TEXT, TITLE, VECTOR, field_column,
 };
 
 /// Checks what an upsert brings, before anything is written.
@@ -170,26 +170,32 @@ fn metadata(name: &str, chunks: &[&IndexedChunk], layout: &Layout) -> Result<Arr
     })
 }
 
-/// The hits of a batch of rows, with the score that `score` makes of the column `score_column`.
-pub fn to_hits(rows: &RecordBatch, layout: &Layout, score_column: &str, score: fn(f32) -> f32) -> Result<Vec<Hit>> {
+/// The row numbers of a batch, each with the score that `score` makes of the column `score_column`.
+pub fn to_candidates(rows: &RecordBatch, score_column: &str, score: fn(f32) -> f32) -> Result<Vec<Candidate>> {
     let scores = floats(rows, score_column)?;
+    let numbers = of(rows, ROW)?.as_primitive_opt::<UInt64Type>().ok_or_else(|| unexpected(ROW))?;
+    let candidate = |(row, number): (usize, &u64)| Candidate { row: *number, score: score(scores.value(row)) };
+    Ok(numbers.values().iter().enumerate().map(candidate).collect())
+}
+
+/// The chunks of a batch of rows.
+pub fn to_chunks(rows: &RecordBatch, layout: &Layout) -> Result<Vec<Chunk>> {
     let [types, ids, titles, texts] = [ENTITY_TYPE, ENTITY_ID, TITLE, TEXT].map(|name| strings(rows, name));
     let [numbers, starts, ends] = [CHUNK, START, END].map(|name| integers(rows, name));
     let (types, ids, titles, texts) = (types?, ids?, titles?, texts?);
     let (numbers, starts, ends) = (numbers?, starts?, ends?);
-    let mut hits = Vec::with_capacity(rows.num_rows());
+    let mut chunks = Vec::with_capacity(rows.num_rows());
     for row in 0..rows.num_rows() {
-        let chunk = Chunk {
+        chunks.push(Chunk {
             document: DocumentKey { entity_type: types.value(row).to_owned(), entity_id: ids.value(row).to_owned() },
             number: numbers.value(row),
             title: titles.is_valid(row).then(|| titles.value(row).to_owned()),
             text: texts.value(row).to_owned(),
             characters: starts.value(row)..ends.value(row),
             metadata: metadata_of(rows, row, layout)?,
-        };
-        hits.push(Hit { chunk, score: score(scores.value(row)) });
+        });
     }
-    Ok(hits)
+    Ok(chunks)
 }
 
 fn metadata_of(rows: &RecordBatch, row: usize, layout: &Layout) -> Result<Metadata> {

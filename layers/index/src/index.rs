@@ -12,14 +12,15 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use lancedb::Table;
 use mandi_core::{Problem, ProblemKind, Result};
-use mandi_retrieval::ports::{ChunkIndex, DocumentChunks, Hit, IndexTable, VectorRow};
-use mandi_retrieval::{DocumentKey, Filter};
+use mandi_retrieval::DocumentKey;
+use mandi_retrieval::ports::{ChunkIndex, DocumentChunks, IndexTable, Snapshot, VectorRow};
 use tokio::sync::Semaphore;
 
 use crate::open_table::{OpenTable, Tables};
 use crate::options::IndexOptions;
 use crate::problem::guarded;
 use crate::schema::Layout;
+use crate::snapshot::LanceSnapshot;
 use crate::upkeep::{self, Upkeep};
 use crate::{search, write};
 
@@ -173,14 +174,10 @@ impl ChunkIndex for LanceIndex {
         Ok(removed)
     }
 
-    async fn nearest(&self, table: &IndexTable, vector: &[f32], k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>> {
-        let read = |snapshot, layout| async move { search::nearest(&snapshot, &layout, vector, k, filter).await };
-        self.read(table, read).await
-    }
-
-    async fn keyword(&self, table: &IndexTable, query: &str, k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>> {
-        let read = |snapshot, layout| async move { search::keyword(&snapshot, &layout, query, k, filter).await };
-        self.read(table, read).await
+    async fn snapshot(&self, table: &IndexTable) -> Result<Arc<dyn Snapshot>> {
+        let (newest, layout) = self.read(table, |newest, layout| async move { Ok((newest, layout)) }).await?;
+        let (tables, reads) = (Arc::clone(&self.tables), Arc::clone(&self.reads));
+        Ok(Arc::new(LanceSnapshot { of: table.clone(), table: newest, layout, tables, reads }))
     }
 
     async fn count(&self, table: &IndexTable) -> Result<u64> {

@@ -19,6 +19,7 @@ mod predicate;
 mod problem;
 mod schema;
 mod search;
+mod snapshot;
 mod upkeep;
 mod write;
 

@@ -28,11 +28,13 @@ pub const START: &str = "start";
 pub const END: &str = "end";
 pub const TERMS: &str = "terms";
 pub const VECTOR: &str = "vector";
+/// What LanceDB calls the number of a row in a version.
+pub const ROW: &str = "_rowid";
 
 /// The columns that name a row.
 pub const KEY: [&str; 3] = [ENTITY_TYPE, ENTITY_ID, CHUNK];
-/// What every hit is read from, beside the metadata fields and the score.
-pub const HIT: [&str; 7] = [ENTITY_TYPE, ENTITY_ID, CHUNK, TITLE, TEXT, START, END];
+/// What every chunk is read from, beside the metadata fields.
+pub const FIXED: [&str; 7] = [ENTITY_TYPE, ENTITY_ID, CHUNK, TITLE, TEXT, START, END];
 
 /// How many metadata fields a table may have.
 pub const MAX_FIELDS: usize = 100;
@@ -169,10 +171,10 @@ impl Layout {
         Ok(Self { schema, dimensions, fields })
     }
 
-    /// The columns that hits are read from, with the column of the score.
-    pub fn hit_columns(&self, score: &str) -> Vec<String> {
-        let fixed = HIT.iter().map(|name| (*name).to_owned());
-        fixed.chain(self.fields.keys().map(|name| field_column(name))).chain([score.to_owned()]).collect()
+    /// The columns that chunks are read from.
+    pub fn chunk_columns(&self) -> Vec<String> {
+        let fixed = FIXED.iter().map(|name| (*name).to_owned());
+        fixed.chain(self.fields.keys().map(|name| field_column(name))).collect()
     }
 
     /// The names of the metadata fields, for messages.

@@ -1,6 +1,5 @@
-//! The three ways to read a table: by vector, by keyword, and all of it.
+//! The ways to read a table: by vector, by keyword, by row, and all of it.
 
-use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 
@@ -11,10 +10,10 @@ use lancedb::index::scalar::{FtsQuery, FullTextSearchQuery, MatchQuery};
 use lancedb::query::{ExecutableQuery, QueryBase, QueryExecutionOptions, Select};
 use lancedb::{DistanceType, Table};
 use mandi_core::{Problem, Result};
-use mandi_retrieval::Filter;
-use mandi_retrieval::ports::{Hit, VectorRow};
+use mandi_retrieval::ports::{Candidate, VectorRow};
+use mandi_retrieval::{Chunk, Filter};
 
-use crate::convert::{check_vector, to_hits, to_vectors};
+use crate::convert::{check_vector, to_candidates, to_chunks, to_vectors};
 use crate::predicate::of_filter;
 use crate::problem::{damage, from_lance};
 use crate::schema::{CHUNK, ENTITY_ID, ENTITY_TYPE, Layout, TERMS, VECTOR};
@@ -42,7 +41,7 @@ pub async fn nearest(
     vector: &[f32],
     k: usize,
     filter: Option<&Filter>,
-) -> Result<Vec<Hit>> {
+) -> Result<Vec<Candidate>> {
     check_vector(vector, layout.dimensions, "/vector")?;
     let condition = filter.map(|filter| of_filter(filter, layout)).transpose()?;
     let k = k.min(MAX_HITS);
@@ -58,11 +57,12 @@ pub async fn nearest(
         .ef(MIN_EF.max(candidates + candidates / 2))
         .refine_factor(u32::try_from(candidates_per_hit).unwrap_or(1))
         .limit(k)
-        .select(Select::Columns(layout.hit_columns(DISTANCE)));
+        .with_row_id()
+        .select(Select::columns(&[DISTANCE]));
     if let Some(condition) = condition {
         query = query.only_if_expr(condition);
     }
-    hits(query.execute().await.map_err(from_lance)?, layout, DISTANCE, |distance| 1.0 - distance).await
+    candidates_of(query.execute().await.map_err(from_lance)?, DISTANCE, |distance| 1.0 - distance).await
 }
 
 /// The `k` best rows by BM25 over the terms of a query, any of them, of those that pass the filter.
@@ -72,7 +72,7 @@ pub async fn keyword(
     query: &str,
     k: usize,
     filter: Option<&Filter>,
-) -> Result<Vec<Hit>> {
+) -> Result<Vec<Candidate>> {
     let condition = filter.map(|filter| of_filter(filter, layout)).transpose()?;
     let mut seen = HashSet::new();
     let mut terms = mandi_retrieval::terms::terms(query);
@@ -87,35 +87,40 @@ pub async fn keyword(
         .query()
         .full_text_search(FullTextSearchQuery::new_query(FtsQuery::Match(words)))
         .limit(k)
-        .select(Select::Columns(layout.hit_columns(BM25)));
+        .with_row_id()
+        .select(Select::columns(&[BM25]));
     if let Some(condition) = condition {
         query = query.only_if_expr(condition);
     }
-    hits(query.execute().await.map_err(from_lance)?, layout, BM25, |score| score).await
+    candidates_of(query.execute().await.map_err(from_lance)?, BM25, |score| score).await
 }
 
-async fn hits(
+async fn candidates_of(
     mut rows: SendableRecordBatchStream,
-    layout: &Layout,
     score_column: &str,
     score: fn(f32) -> f32,
-) -> Result<Vec<Hit>> {
-    let mut hits = Vec::new();
+) -> Result<Vec<Candidate>> {
+    let mut found = Vec::new();
     while let Some(batch) = rows.try_next().await.map_err(from_lance)? {
-        hits.extend(to_hits(&batch, layout, score_column, score)?);
+        found.extend(to_candidates(&batch, score_column, score)?);
     }
-    hits.retain(|hit| !hit.score.is_nan());
-    // Equal scores are ordered by key, so that the same search gives the same answer.
-    hits.sort_by(|one, other| by_score(one, other).then_with(|| key(one).cmp(&key(other))));
-    Ok(hits)
+    found.retain(|candidate| !candidate.score.is_nan());
+    // Equal scores are ordered by row, so that the same search gives the same answer.
+    found.sort_by(|one, other| other.score.total_cmp(&one.score).then_with(|| one.row.cmp(&other.row)));
+    Ok(found)
 }
 
-fn by_score(one: &Hit, other: &Hit) -> Ordering {
-    other.score.total_cmp(&one.score)
-}
-
-fn key(hit: &Hit) -> (&str, &str, u32) {
-    (&hit.chunk.document.entity_type, &hit.chunk.document.entity_id, hit.chunk.number)
+/// The chunks of these rows of a snapshot, in the same order.
+pub async fn chunks(snapshot: &Table, layout: &Layout, rows: &[u64]) -> Result<Vec<Chunk>> {
+    let lance = |error: lance_core::Error| from_lance(lancedb::Error::from(error));
+    let handle = snapshot.dataset().ok_or_else(|| Problem::internal("the table is not one of this process"))?;
+    let dataset = handle.get().await.map_err(from_lance)?;
+    let columns = dataset.schema().project(&layout.chunk_columns()).map_err(lance)?;
+    let found = to_chunks(&dataset.take_rows(rows, columns).await.map_err(lance)?, layout)?;
+    if found.len() != rows.len() {
+        return Err(Problem::internal(format!("{} of {} rows were there", found.len(), rows.len())));
+    }
+    Ok(found)
 }
 
 /// Every row's vector, batch by batch, of one version.

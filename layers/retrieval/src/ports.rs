@@ -1,6 +1,7 @@
 //! What retrieval needs of the outside: an index of chunks, and, for its consumers, a search.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -54,11 +55,11 @@ pub struct DocumentChunks {
     pub chunks: Vec<IndexedChunk>,
 }
 
-/// A chunk that one list found, with that list's score (higher is better).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Hit {
-    /// The chunk.
-    pub chunk: Chunk,
+/// A row that a list found, with that list's score (higher is better).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// The row's number in its [`Snapshot`], and in no other one.
+    pub row: u64,
     /// Cosine similarity, or BM25.
     pub score: f32,
 }
@@ -93,11 +94,8 @@ pub trait ChunkIndex: Send + Sync + fmt::Debug {
     /// Removes all chunks of a document. Returns how many there were.
     async fn delete(&self, table: &IndexTable, document: &DocumentKey) -> Result<u64>;
 
-    /// The `k` nearest chunks that pass the filter, nearest first.
-    async fn nearest(&self, table: &IndexTable, vector: &[f32], k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>>;
-
-    /// The `k` best chunks by BM25 over the terms of `query`, that pass the filter, best first.
-    async fn keyword(&self, table: &IndexTable, query: &str, k: usize, filter: Option<&Filter>) -> Result<Vec<Hit>>;
+    /// The newest version of a table, to search.
+    async fn snapshot(&self, table: &IndexTable) -> Result<Arc<dyn Snapshot>>;
 
     /// How many chunks the table holds.
     async fn count(&self, table: &IndexTable) -> Result<u64>;
@@ -108,4 +106,20 @@ pub trait ChunkIndex: Send + Sync + fmt::Debug {
 
     /// Every row's vector, in batches, in one pass.
     async fn vectors(&self, table: &IndexTable) -> Result<BoxStream<'static, Result<Vec<VectorRow>>>>;
+}
+
+/// A version of a table, which stays what it is while others write: the lists of one search and the chunks that it shows
+/// are of one version. Lists hold rows without their chunks, since reading those of fifty candidates takes longer than
+/// finding them, and ten are shown.
+#[async_trait]
+pub trait Snapshot: Send + Sync + fmt::Debug {
+    /// The `k` nearest rows that pass the filter, nearest first; equally near ones in the order of their rows.
+    async fn nearest(&self, vector: &[f32], k: usize, filter: Option<&Filter>) -> Result<Vec<Candidate>>;
+
+    /// The `k` best rows by BM25 over the terms of `query`, that pass the filter, best first; equally good ones in the
+    /// order of their rows.
+    async fn keyword(&self, query: &str, k: usize, filter: Option<&Filter>) -> Result<Vec<Candidate>>;
+
+    /// The chunks of these rows, in the same order.
+    async fn chunks(&self, rows: &[u64]) -> Result<Vec<Chunk>>;
 }

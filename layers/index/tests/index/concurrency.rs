@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mandi_retrieval::ports::ChunkIndex as _;
 use mandi_retrieval::{Metadata, Scalar};
 
-use crate::fixture::{Fixture, document, document_with, ids, key, texts};
+use crate::fixture::{Fixture, document, document_with, ids, key, keyword, texts};
 
 /// Both documents in one version: of 5 or of 3 chunks, every text naming the version.
 fn version(n: usize) -> Vec<mandi_retrieval::ports::DocumentChunks> {
@@ -29,7 +29,7 @@ async fn a_search_sees_all_of_the_old_or_all_of_the_new() {
             tokio::spawn(async move {
                 let mut seen = BTreeSet::new();
                 while !done.load(Ordering::SeqCst) {
-                    let hits = index.keyword(&fixture.table, "version", 50, None).await.unwrap();
+                    let hits = keyword(&index, &fixture.table, "version", 50, None).await.unwrap();
                     let versions: BTreeSet<String> =
                         hits.iter().map(|hit| hit.chunk.text.split(' ').nth(1).unwrap().to_owned()).collect();
                     assert_eq!(versions.len(), 1, "one search saw {versions:?}");
@@ -48,6 +48,25 @@ async fn a_search_sees_all_of_the_old_or_all_of_the_new() {
     for reader in readers {
         assert!(reader.await.unwrap() > 1, "the readers saw versions come and go");
     }
+}
+
+#[tokio::test]
+async fn given_a_snapshot_then_its_rows_are_what_they_were_whatever_is_written_and_looked_after() {
+    let fixture = Fixture::new().await;
+    fixture.upsert(vec![document("a", &["old words"]), document("b", &["other words"])]).await;
+    let snapshot = fixture.index.snapshot(&fixture.table).await.unwrap();
+    let found = snapshot.keyword("words", 5, None).await.unwrap();
+
+    fixture.upsert(vec![document("a", &["new words"])]).await;
+    fixture.index.delete(&fixture.table, &key("b")).await.unwrap();
+    fixture.index.maintain(&fixture.table).await.unwrap();
+
+    let rows: Vec<u64> = found.iter().map(|candidate| candidate.row).rev().collect();
+    let chunks = snapshot.chunks(&rows).await.unwrap();
+    let texts: Vec<&str> = chunks.iter().map(|chunk| chunk.text.as_str()).collect();
+    assert_eq!(texts, ["other words", "old words"], "in the order that was asked for");
+    assert_eq!(snapshot.keyword("words", 5, None).await.unwrap(), found);
+    assert_eq!(fixture.keyword("words").await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,7 @@ use mandi_core::ProblemKind;
 use mandi_index::{IndexOptions, LanceIndex};
 use mandi_retrieval::ports::ChunkIndex as _;
 
-use crate::fixture::{DIMENSIONS, Fixture, document, table};
+use crate::fixture::{DIMENSIONS, Fixture, document, keyword, nearest, table};
 
 fn files_of(fixture: &Fixture, kind: &str) -> Vec<PathBuf> {
     let folder = fixture.folder.path().join("demo.contracts.1.lance").join(kind);
@@ -18,8 +18,8 @@ async fn after_damage(damage: impl Fn(&Path), kind: &str) -> [ProblemKind; 2] {
     fixture.upsert(vec![document("a", &["some words"])]).await;
     files_of(&fixture, kind).iter().for_each(|file| damage(file));
     let restarted = fixture.other_process();
-    let by_keyword = restarted.keyword(&fixture.table, "words", 5, None).await;
-    let by_vector = restarted.nearest(&fixture.table, &[1.0; DIMENSIONS], 5, None).await;
+    let by_keyword = keyword(&restarted, &fixture.table, "words", 5, None).await;
+    let by_vector = nearest(&restarted, &fixture.table, &[1.0; DIMENSIONS], 5, None).await;
     [by_keyword.unwrap_err().kind, by_vector.unwrap_err().kind]
 }
 
@@ -43,7 +43,7 @@ async fn a_table_that_was_never_made_is_not_found() {
     let absent = table("demo", "absent");
     let problem = fixture.index.upsert(&absent, vec![document("a", &["one"])]).await.unwrap_err();
     assert_eq!(problem.kind, ProblemKind::NotFound);
-    assert_eq!(fixture.index.keyword(&absent, "one", 5, None).await.unwrap_err().kind, ProblemKind::NotFound);
+    assert_eq!(keyword(&fixture.index, &absent, "one", 5, None).await.unwrap_err().kind, ProblemKind::NotFound);
     assert!(!fixture.folder.path().join("demo.absent.1.lance").exists(), "nothing is made by asking");
 }
 
@@ -110,5 +110,5 @@ async fn on_a_small_disk() {
     }
     let problem = problem.unwrap();
     assert_eq!(problem.kind, ProblemKind::StorageFull, "{problem}: {}", problem.causes());
-    assert_eq!(index.keyword(&table, "first", 5, None).await.unwrap().len(), 1);
+    assert_eq!(keyword(&index, &table, "first", 5, None).await.unwrap().len(), 1);
 }

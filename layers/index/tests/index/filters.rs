@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use mandi_core::ProblemKind;
 use mandi_retrieval::filter::{FieldName, FieldRange, FieldValue, FieldValues};
-use mandi_retrieval::ports::{ChunkIndex as _, Hit};
 use mandi_retrieval::{Filter, Metadata, Scalar};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::fixture::{DIMENSIONS, Fixture, direction, document_with, ids, key};
+use crate::fixture::{DIMENSIONS, Fixture, Hit, direction, document_with, ids, key, keyword, nearest};
 
 fn text(value: &str) -> Scalar {
     Scalar::Text(value.to_owned())
@@ -84,9 +83,9 @@ async fn any_filter_finds_exactly_what_the_evaluator_passes() {
         let filter = random_filter(&mut random, 3);
         let passes = |(id, metadata): &&(String, Metadata)| filter.matches(&key(id), metadata);
         let expected: BTreeSet<&str> = rows.iter().filter(passes).map(|(id, _)| id.as_str()).collect();
-        let nearest = fixture.index.nearest(&fixture.table, &query, 100, Some(&filter)).await.unwrap();
+        let nearest = nearest(&fixture.index, &fixture.table, &query, 100, Some(&filter)).await.unwrap();
         assert_eq!(found(&nearest), expected, "by vector, of {filter:?}");
-        let keyword = fixture.index.keyword(&fixture.table, "words", 100, Some(&filter)).await.unwrap();
+        let keyword = keyword(&fixture.index, &fixture.table, "words", 100, Some(&filter)).await.unwrap();
         assert_eq!(found(&keyword), expected, "by keyword, of {filter:?}");
     }
 }
@@ -103,8 +102,8 @@ async fn the_filter_comes_before_the_k_best_are_taken() {
     let filter = equals("grade", text("A"));
     let mut random = StdRng::seed_from_u64(1);
     let vector = direction(&mut random, DIMENSIONS);
-    assert_eq!(ids(&fixture.index.keyword(&fixture.table, "rice", 1, Some(&filter)).await.unwrap()), ["a"]);
-    assert_eq!(ids(&fixture.index.nearest(&fixture.table, &vector, 1, Some(&filter)).await.unwrap()), ["a"]);
+    assert_eq!(ids(&keyword(&fixture.index, &fixture.table, "rice", 1, Some(&filter)).await.unwrap()), ["a"]);
+    assert_eq!(ids(&nearest(&fixture.index, &fixture.table, &vector, 1, Some(&filter)).await.unwrap()), ["a"]);
 }
 
 #[tokio::test]
@@ -114,7 +113,7 @@ async fn a_field_that_no_document_has_is_named_with_those_that_they_have() {
     fixture.upsert(vec![document_with("a", &["one"], &metadata)]).await;
 
     let filter = Filter::And(vec![equals("grade", text("A")), not(equals("colour", text("red")))]);
-    let problem = fixture.index.keyword(&fixture.table, "one", 5, Some(&filter)).await.unwrap_err();
+    let problem = keyword(&fixture.index, &fixture.table, "one", 5, Some(&filter)).await.unwrap_err();
     assert_eq!(problem.kind, ProblemKind::InvalidRequest);
     assert_eq!(problem.errors[0].pointer, "/filter/and/1/not/equals/field");
     assert!(problem.detail.contains("`grade` (text), `open` (true or false)"), "{}", problem.detail);
@@ -137,7 +136,7 @@ async fn a_value_of_another_type_than_the_field_is_refused_at_its_place() {
         (range("open", Some(Scalar::Bool(false))), "/filter/range/field"),
     ];
     for (filter, pointer) in cases {
-        let problem = fixture.index.nearest(&fixture.table, &[1.0; DIMENSIONS], 5, Some(&filter)).await.unwrap_err();
+        let problem = nearest(&fixture.index, &fixture.table, &[1.0; DIMENSIONS], 5, Some(&filter)).await.unwrap_err();
         assert_eq!((problem.kind, problem.errors[0].pointer.as_str()), (ProblemKind::InvalidRequest, pointer));
     }
 }

@@ -1,9 +1,9 @@
 //! Builders of tables, documents and vectors.
 
-use mandi_core::{TenantId, Timestamp};
+use mandi_core::{Result, TenantId, Timestamp};
 use mandi_index::{IndexOptions, LanceIndex};
-use mandi_retrieval::ports::{ChunkIndex as _, DocumentChunks, Hit, IndexTable, IndexedChunk};
-use mandi_retrieval::{Chunk, CollectionName, DocumentKey, Metadata};
+use mandi_retrieval::ports::{Candidate, ChunkIndex as _, DocumentChunks, IndexTable, IndexedChunk, Snapshot};
+use mandi_retrieval::{Chunk, CollectionName, DocumentKey, Filter, Metadata};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tempfile::TempDir;
@@ -42,12 +42,49 @@ impl Fixture {
     }
 
     pub async fn keyword(&self, query: &str) -> Vec<Hit> {
-        self.index.keyword(&self.table, query, 50, None).await.unwrap()
+        keyword(&self.index, &self.table, query, 50, None).await.unwrap()
     }
 
     pub async fn nearest(&self, vector: &[f32], k: usize) -> Vec<Hit> {
-        self.index.nearest(&self.table, vector, k, None).await.unwrap()
+        nearest(&self.index, &self.table, vector, k, None).await.unwrap()
     }
+}
+
+/// A chunk that a list found, with its score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    pub chunk: Chunk,
+    pub score: f32,
+}
+
+/// The `k` best by keyword at the newest version, with their chunks.
+pub async fn keyword(
+    index: &LanceIndex,
+    table: &IndexTable,
+    query: &str,
+    k: usize,
+    filter: Option<&Filter>,
+) -> Result<Vec<Hit>> {
+    let snapshot = index.snapshot(table).await?;
+    hits(snapshot.as_ref(), snapshot.keyword(query, k, filter).await?).await
+}
+
+/// The `k` nearest at the newest version, with their chunks.
+pub async fn nearest(
+    index: &LanceIndex,
+    table: &IndexTable,
+    vector: &[f32],
+    k: usize,
+    filter: Option<&Filter>,
+) -> Result<Vec<Hit>> {
+    let snapshot = index.snapshot(table).await?;
+    hits(snapshot.as_ref(), snapshot.nearest(vector, k, filter).await?).await
+}
+
+async fn hits(snapshot: &dyn Snapshot, found: Vec<Candidate>) -> Result<Vec<Hit>> {
+    let rows: Vec<u64> = found.iter().map(|candidate| candidate.row).collect();
+    let chunks = snapshot.chunks(&rows).await?;
+    Ok(chunks.into_iter().zip(found).map(|(chunk, candidate)| Hit { chunk, score: candidate.score }).collect())
 }
 
 pub fn table(tenant: &str, collection: &str) -> IndexTable {

@@ -7,7 +7,7 @@ use mandi_index::{IndexOptions, LanceIndex};
 use mandi_retrieval::ports::ChunkIndex as _;
 use mandi_testkit::moto::Server;
 
-use crate::fixture::{DIMENSIONS, document, ids, key, table};
+use crate::fixture::{DIMENSIONS, document, ids, key, keyword, nearest, table};
 
 fn index_at(uri: &str, server: &Server) -> LanceIndex {
     let address = server.url();
@@ -33,12 +33,12 @@ async fn a_table_on_s3_is_written_searched_maintained_and_dropped() {
     index.upsert(&table, vec![document("a", &["payment at sight"])]).await.unwrap();
 
     let other = index_at("s3://vectors/tables", &server);
-    assert_eq!(ids(&other.keyword(&table, "sight", 5, None).await.unwrap()), ["a"]);
-    assert_eq!(other.nearest(&table, &[1.0; DIMENSIONS], 5, None).await.unwrap().len(), 2);
+    assert_eq!(ids(&keyword(&other, &table, "sight", 5, None).await.unwrap()), ["a"]);
+    assert_eq!(nearest(&other, &table, &[1.0; DIMENSIONS], 5, None).await.unwrap().len(), 2);
     assert_eq!(other.delete(&table, &key("b")).await.unwrap(), 1);
     assert_eq!(index.count(&table).await.unwrap(), 1);
     index.maintain(&table).await.unwrap();
-    assert_eq!(ids(&index.keyword(&table, "payment", 5, None).await.unwrap()), ["a"]);
+    assert_eq!(ids(&keyword(&index, &table, "payment", 5, None).await.unwrap()), ["a"]);
     index.remove(&table).await.unwrap();
     assert_eq!(index.count(&table).await.unwrap_err().kind, ProblemKind::NotFound);
 }
@@ -51,7 +51,7 @@ async fn a_bucket_that_does_not_exist_is_unavailable() {
     let problem = index.create(&table, DIMENSIONS).await.unwrap_err();
     assert_eq!(problem.kind, ProblemKind::Unavailable, "{problem}: {}", problem.causes());
     assert!(problem.detail.contains("bucket"), "{}", problem.detail);
-    let problem = index.keyword(&table, "x", 5, None).await.unwrap_err();
+    let problem = keyword(&index, &table, "x", 5, None).await.unwrap_err();
     assert_eq!(problem.kind, ProblemKind::Unavailable, "{problem}: {}", problem.causes());
 }
 
@@ -66,6 +66,6 @@ async fn a_storage_that_does_not_answer_is_unavailable() {
     ];
     let storage = storage.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let index = LanceIndex::open("s3://vectors", IndexOptions { storage, ..IndexOptions::default() }).unwrap();
-    let problem = index.keyword(&table("demo", "contracts"), "x", 5, None).await.unwrap_err();
+    let problem = keyword(&index, &table("demo", "contracts"), "x", 5, None).await.unwrap_err();
     assert_eq!(problem.kind, ProblemKind::Unavailable, "{problem}: {}", problem.causes());
 }

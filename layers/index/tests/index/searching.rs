@@ -1,11 +1,10 @@
 //! What the two lists find, in which order, with which score.
 
 use mandi_core::ProblemKind;
-use mandi_retrieval::ports::ChunkIndex as _;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use crate::fixture::{DIMENSIONS, Fixture, direction, document, ids, point};
+use crate::fixture::{DIMENSIONS, Fixture, direction, document, ids, keyword, nearest, point};
 
 fn axis(place: usize, length: f32) -> Vec<f32> {
     let mut vector = vec![0.0; DIMENSIONS];
@@ -69,7 +68,7 @@ async fn the_exact_scan_finds_what_arithmetic_says() {
 #[tokio::test]
 async fn a_query_of_other_dimensions_is_refused() {
     let fixture = Fixture::new().await;
-    let problem = fixture.index.nearest(&fixture.table, &[1.0, 0.0], 5, None).await.unwrap_err();
+    let problem = nearest(&fixture.index, &fixture.table, &[1.0, 0.0], 5, None).await.unwrap_err();
     assert_eq!(problem.kind, ProblemKind::InvalidRequest);
     assert!(problem.detail.contains("2 dimensions") && problem.detail.contains('8'), "{}", problem.detail);
 }
@@ -147,7 +146,7 @@ async fn k_is_respected_and_nothing_is_found_in_an_empty_table() {
     assert!(fixture.nearest(&axis(0, 1.0), 5).await.is_empty());
     fixture.upsert((0..20).map(|n| document(&format!("d{n}"), &["payment"])).collect()).await;
     for (k, found) in [(0, 0), (1, 1), (7, 7), (1_000_000_000, 20)] {
-        assert_eq!(fixture.index.keyword(&fixture.table, "payment", k, None).await.unwrap().len(), found);
+        assert_eq!(keyword(&fixture.index, &fixture.table, "payment", k, None).await.unwrap().len(), found);
         assert_eq!(fixture.nearest(&axis(0, 1.0), k).await.len(), found);
     }
 }

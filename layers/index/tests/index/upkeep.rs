@@ -12,7 +12,7 @@ use mandi_retrieval::ports::{ChunkIndex as _, IndexTable};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use crate::fixture::{DIMENSIONS, Fixture, direction, document, ids, key, point};
+use crate::fixture::{DIMENSIONS, Fixture, direction, document, ids, key, keyword, point};
 
 /// Upkeep by hand, of tables that count as large from 1,000 rows.
 fn by_hand() -> IndexOptions {
@@ -31,12 +31,12 @@ async fn rows_are_found_at_once_before_and_after_every_upkeep() {
         for (id, vector) in [&known[0], &known[known.len() - 1]] {
             assert_eq!(ids(&fixture.nearest(vector, 1).await), [id], "before upkeep {round}");
         }
-        assert_eq!(fixture.index.keyword(&fixture.table, "point", 10_000, None).await.unwrap().len(), known.len());
+        assert_eq!(keyword(&fixture.index, &fixture.table, "point", 10_000, None).await.unwrap().len(), known.len());
         fixture.index.maintain(&fixture.table).await.unwrap();
         for (id, vector) in [&known[0], &known[known.len() - 1]] {
             assert_eq!(ids(&fixture.nearest(vector, 1).await), [id], "after upkeep {round}");
         }
-        assert_eq!(fixture.index.keyword(&fixture.table, "point", 10_000, None).await.unwrap().len(), known.len());
+        assert_eq!(keyword(&fixture.index, &fixture.table, "point", 10_000, None).await.unwrap().len(), known.len());
     }
 }
 

@@ -5,7 +5,7 @@ use mandi_core::ProblemKind;
 use mandi_retrieval::ports::{ChunkIndex as _, VectorRow};
 use mandi_retrieval::{Metadata, Scalar};
 
-use crate::fixture::{DIMENSIONS, Fixture, document, document_with, ids, key, point, table, texts};
+use crate::fixture::{DIMENSIONS, Fixture, document, document_with, ids, key, keyword, point, table, texts};
 
 #[tokio::test]
 async fn a_chunk_comes_back_as_it_was_written() {
@@ -93,7 +93,7 @@ async fn what_was_written_is_there_after_a_restart() {
     fixture.upsert(vec![document_with("a", &["payment terms"], &metadata)]).await;
 
     let restarted = fixture.other_process();
-    let hits = restarted.keyword(&fixture.table, "payment", 5, None).await.unwrap();
+    let hits = keyword(&restarted, &fixture.table, "payment", 5, None).await.unwrap();
     assert_eq!(hits[0].chunk.metadata, metadata);
     assert_eq!(restarted.count(&fixture.table).await.unwrap(), 1);
 }

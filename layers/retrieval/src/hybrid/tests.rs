@@ -1,13 +1,13 @@
 #![expect(clippy::unwrap_used, reason = "tests state what must hold")]
 
 use mandi_core::Timestamp;
-use mandi_core::ports::{Embedding, EmbeddingModel, ModelError, ModelRef};
+use mandi_core::ports::{Embedding, EmbeddingModel, EmbeddingPurpose, ModelError, ModelRef};
 
 use super::*;
 use crate::filter::{Filter, Metadata, Scalar};
 use crate::fixtures::memory::MemoryIndex;
 use crate::fixtures::{WordReranker, caller};
-use crate::passage::Chunk;
+use crate::passage::{Chunk, DocumentKey, SearchMode};
 
 /// Puts a text where its words say: one dimension for each of a few topics.
 #[derive(Debug)]
@@ -291,12 +291,4 @@ async fn collections_and_documents_that_are_not_there_are_named_by_their_places(
     let named = Named { collections: vec![name("rules"), name("absent")], documents };
     let missing = search().missing(&caller().await, &named).await.unwrap();
     assert_eq!(missing, Missing { collections: vec![1], documents: vec![0, 2] });
-}
-
-#[test]
-fn lists_of_different_models_take_turns() {
-    let hit = |id: &str| (name("rules"), Hit { chunk: chunk(id, "x", 2026.0), score: 0.5 });
-    let joined = in_turns(vec![vec![hit("a1"), hit("a2"), hit("a3")], Vec::new(), vec![hit("b1")]]);
-    let ids: Vec<&str> = joined.iter().map(|(_, hit)| hit.chunk.document.entity_id.as_str()).collect();
-    assert_eq!(ids, ["a1", "b1", "a2", "a3"]);
 }

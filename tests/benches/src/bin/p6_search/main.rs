@@ -8,7 +8,7 @@
 
 mod corpus;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ use mandi_benches::{Figure, Target, Unit, number, run_peer};
 use mandi_core::TenantId;
 use mandi_index::{IndexOptions, LanceIndex};
 use mandi_retrieval::filter::FieldValue;
-use mandi_retrieval::ports::{ChunkIndex as _, IndexTable};
-use mandi_retrieval::{CollectionName, Filter, Scalar};
+use mandi_retrieval::ports::{Candidate, ChunkIndex as _, IndexTable};
+use mandi_retrieval::{Chunk, CollectionName, Filter, Scalar};
 use serde_json::{Value, json};
 
 use corpus::{CHUNKS_PER_DOCUMENT, Corpus};
@@ -70,7 +70,7 @@ fn print_figures(chunks: usize, times: &Times, recall: f64, peer: &Value) -> Res
         ("http", "hybrid search over HTTP with the query's embedding"),
         ("vector", "vector search alone"),
         ("keyword", "keyword search alone"),
-        ("both", "both lists of 50 candidates"),
+        ("both", "both lists of 50 candidates, and ten chunks (the peer: all of them)"),
         ("filtered", "vector search with a filter of 5 %"),
     ] {
         let mut taken = times[kind].clone();
@@ -106,27 +106,52 @@ async fn search_index(data: &Path, table: &IndexTable, chunks: &Rows, queries: &
     fill(&index, table, chunks).await?;
 
     for (text, direction) in queries.iter().take(WARM_UP) {
-        index.nearest(table, direction, K, None).await?;
-        index.keyword(table, text, K, None).await?;
+        nearest(&index, table, direction, None).await?;
+        keyword(&index, table, text).await?;
     }
     let filter = Filter::Equals(FieldValue { field: "kind".to_owned(), value: Scalar::Text("kind7".to_owned()) });
     let (mut times, mut common) = (Times::new(), 0);
     for (text, direction) in queries {
-        let hits = timed(&mut times, "vector", index.nearest(table, direction, K, None)).await?;
-        let nearest = corpus::exact(chunks, direction, K);
-        let is_near = |document: &str, number: u32| nearest.contains(&(document.to_owned(), number));
-        common += hits.iter().filter(|hit| is_near(&hit.chunk.document.entity_id, hit.chunk.number)).count();
-        timed(&mut times, "keyword", index.keyword(table, text, K, None)).await?;
-        let both = async {
-            tokio::try_join!(
-                index.nearest(table, direction, CANDIDATES, None),
-                index.keyword(table, text, CANDIDATES, None)
-            )
-        };
-        timed(&mut times, "both", both).await?;
-        timed(&mut times, "filtered", index.nearest(table, direction, K, Some(&filter))).await?;
+        let found = timed(&mut times, "vector", nearest(&index, table, direction, None)).await?;
+        let exact = corpus::exact(chunks, direction, K);
+        let is_near = |chunk: &&Chunk| exact.contains(&(chunk.document.entity_id.clone(), chunk.number));
+        common += found.iter().filter(is_near).count();
+        timed(&mut times, "keyword", keyword(&index, table, text)).await?;
+        timed(&mut times, "both", both(&index, table, direction, text)).await?;
+        timed(&mut times, "filtered", nearest(&index, table, direction, Some(&filter))).await?;
     }
     Ok((times, common as f64 / (queries.len() * K) as f64))
+}
+
+async fn nearest(
+    index: &LanceIndex,
+    table: &IndexTable,
+    direction: &[f32],
+    filter: Option<&Filter>,
+) -> Result<Vec<Chunk>, Failure> {
+    let snapshot = index.snapshot(table).await?;
+    let found = snapshot.nearest(direction, K, filter).await?;
+    Ok(snapshot.chunks(&rows(&found)).await?)
+}
+
+async fn keyword(index: &LanceIndex, table: &IndexTable, text: &str) -> Result<Vec<Chunk>, Failure> {
+    let snapshot = index.snapshot(table).await?;
+    let found = snapshot.keyword(text, K, None).await?;
+    Ok(snapshot.chunks(&rows(&found)).await?)
+}
+
+/// What hybrid search asks of the index: both lists, and the chunks that are shown.
+async fn both(index: &LanceIndex, table: &IndexTable, direction: &[f32], text: &str) -> Result<Vec<Chunk>, Failure> {
+    let snapshot = index.snapshot(table).await?;
+    let lists =
+        tokio::try_join!(snapshot.nearest(direction, CANDIDATES, None), snapshot.keyword(text, CANDIDATES, None))?;
+    let of_each = |list: &[Candidate]| rows(&list[..list.len().min(K / 2)]);
+    let shown: BTreeSet<u64> = of_each(&lists.0).into_iter().chain(of_each(&lists.1)).collect();
+    Ok(snapshot.chunks(&Vec::from_iter(shown)).await?)
+}
+
+fn rows(found: &[Candidate]) -> Vec<u64> {
+    found.iter().map(|candidate| candidate.row).collect()
 }
 
 async fn timed<T>(times: &mut Times, kind: &'static str, call: impl Future<Output = T>) -> T {
