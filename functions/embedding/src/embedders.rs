@@ -175,8 +175,7 @@ impl Embedder for BoundEmbedder {
             self.account(CallStatus::Ok, 0, true, started).await;
         }
         for batch in missing.chunks(TEXTS_PER_CALL) {
-            let computed = self.compute(batch.iter().map(|place| texts[*place].clone()).collect(), purpose).await?;
-            self.remember(batch.iter().map(|place| &keys[*place]).zip(&computed)).await;
+            let computed = self.compute(batch.iter().map(|place| (&keys[*place], &texts[*place])), purpose).await?;
             for (place, embedding) in batch.iter().zip(computed) {
                 let same = (0..keys.len()).filter(|other| keys[*other] == keys[*place]);
                 same.for_each(|other| found[other] = Some(embedding.clone()));
@@ -190,13 +189,20 @@ impl Embedder for BoundEmbedder {
 }
 
 impl BoundEmbedder {
-    /// One call of the model, metered however it ends.
-    async fn compute(&self, texts: Vec<String>, purpose: EmbeddingPurpose) -> Result<Vec<Embedding>, ModelError> {
+    /// One call of the model, metered however it ends; what it gave is kept under the keys.
+    async fn compute<'a>(
+        &self,
+        texts: impl Iterator<Item = (&'a Key, &'a String)>,
+        purpose: EmbeddingPurpose,
+    ) -> Result<Vec<Embedding>, ModelError> {
+        let (keys, texts): (Vec<&Key>, Vec<String>) = texts.map(|(key, text)| (key, text.clone())).unzip();
         let started = Instant::now();
         let outcome = self.inner.embed(&texts, purpose).await;
         let status = if outcome.is_ok() { CallStatus::Ok } else { CallStatus::Failed };
         let tokens = outcome.iter().flatten().map(|embedding| embedding.tokens).sum();
-        self.account(status, tokens, false, started).await;
+        let computed = keys.into_iter().zip(outcome.iter().flatten());
+        // Neither write waits for the other: a search waits for both.
+        futures::join!(self.account(status, tokens, false, started), self.remember(computed));
         outcome
     }
 
