@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow_array::builder::{BooleanBuilder, FixedSizeListBuilder, Float32Builder, Float64Builder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, UInt32Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, RecordBatch, StringArray, UInt32Array};
 use mandi_core::{Problem, Result};
-use mandi_retrieval::ports::{Candidate, DocumentChunks, IndexedChunk, VectorRow};
+use mandi_retrieval::ports::{Candidate, DocumentChunks, Hit, IndexedChunk, VectorRow};
 use mandi_retrieval::{Chunk, DocumentKey, Metadata, Scalar};
 
 use crate::schema::{
@@ -178,24 +178,28 @@ pub fn to_candidates(rows: &RecordBatch, score_column: &str, score: fn(f32) -> f
     Ok(numbers.values().iter().enumerate().map(candidate).collect())
 }
 
-/// The chunks of a batch of rows.
-pub fn to_chunks(rows: &RecordBatch, layout: &Layout) -> Result<Vec<Chunk>> {
+/// The hits of a batch of rows, with the cosines of their vectors with one that is given.
+pub fn to_hits(rows: &RecordBatch, layout: &Layout, toward: Option<&[f32]>) -> Result<Vec<Hit>> {
+    let vectors = toward.map(|_| vectors_of(rows)).transpose()?;
     let [types, ids, titles, texts] = [ENTITY_TYPE, ENTITY_ID, TITLE, TEXT].map(|name| strings(rows, name));
     let [numbers, starts, ends] = [CHUNK, START, END].map(|name| integers(rows, name));
     let (types, ids, titles, texts) = (types?, ids?, titles?, texts?);
     let (numbers, starts, ends) = (numbers?, starts?, ends?);
-    let mut chunks = Vec::with_capacity(rows.num_rows());
+    let mut hits = Vec::with_capacity(rows.num_rows());
     for row in 0..rows.num_rows() {
-        chunks.push(Chunk {
+        let chunk = Chunk {
             document: DocumentKey { entity_type: types.value(row).to_owned(), entity_id: ids.value(row).to_owned() },
             number: numbers.value(row),
             title: titles.is_valid(row).then(|| titles.value(row).to_owned()),
             text: texts.value(row).to_owned(),
             characters: starts.value(row)..ends.value(row),
             metadata: metadata_of(rows, row, layout)?,
-        });
+        };
+        let vector = vectors.map(|vectors| vector_of(vectors, row)).transpose()?;
+        let cosine = toward.zip(vector).map(|(toward, vector)| cosine(toward, &vector));
+        hits.push(Hit { chunk, cosine });
     }
-    Ok(chunks)
+    Ok(hits)
 }
 
 fn metadata_of(rows: &RecordBatch, row: usize, layout: &Layout) -> Result<Metadata> {
@@ -217,18 +221,32 @@ fn metadata_of(rows: &RecordBatch, row: usize, layout: &Layout) -> Result<Metada
     Ok(metadata)
 }
 
+fn vectors_of(rows: &RecordBatch) -> Result<&FixedSizeListArray> {
+    of(rows, VECTOR)?.as_fixed_size_list_opt().ok_or_else(|| unexpected(VECTOR))
+}
+
+fn vector_of(vectors: &FixedSizeListArray, row: usize) -> Result<Vec<f32>> {
+    let vector = vectors.value(row);
+    let values = vector.as_primitive_opt::<Float32Type>().ok_or_else(|| unexpected(VECTOR))?;
+    Ok(values.values().to_vec())
+}
+
+/// The cosine of two vectors of the same length; not a number when one of them has no direction.
+fn cosine(one: &[f32], other: &[f32]) -> f32 {
+    let dot = |one: &[f32], other: &[f32]| one.iter().zip(other).map(|(one, other)| one * other).sum::<f32>();
+    dot(one, other) / (dot(one, one) * dot(other, other)).sqrt()
+}
+
 /// The vectors of a batch of rows.
 pub fn to_vectors(rows: &RecordBatch) -> Result<Vec<VectorRow>> {
     let (types, ids, numbers) = (strings(rows, ENTITY_TYPE)?, strings(rows, ENTITY_ID)?, integers(rows, CHUNK)?);
-    let vectors = of(rows, VECTOR)?.as_fixed_size_list_opt().ok_or_else(|| unexpected(VECTOR))?;
+    let vectors = vectors_of(rows)?;
     let mut found = Vec::with_capacity(rows.num_rows());
     for row in 0..rows.num_rows() {
-        let vector = vectors.value(row);
-        let values = vector.as_primitive_opt::<Float32Type>().ok_or_else(|| unexpected(VECTOR))?;
         found.push(VectorRow {
             document: DocumentKey { entity_type: types.value(row).to_owned(), entity_id: ids.value(row).to_owned() },
             number: numbers.value(row),
-            vector: values.values().to_vec(),
+            vector: vector_of(vectors, row)?,
         });
     }
     Ok(found)

@@ -171,9 +171,9 @@ impl Layout {
         Ok(Self { schema, dimensions, fields })
     }
 
-    /// The columns that chunks are read from.
-    pub fn chunk_columns(&self) -> Vec<String> {
-        let fixed = FIXED.iter().map(|name| (*name).to_owned());
+    /// The columns that chunks are read from, and these ones.
+    pub fn chunk_columns(&self, more: Option<&'static str>) -> Vec<String> {
+        let fixed = FIXED.into_iter().chain(more).map(str::to_owned);
         fixed.chain(self.fields.keys().map(|name| field_column(name))).collect()
     }
 

@@ -10,10 +10,10 @@ use lancedb::index::scalar::{FtsQuery, FullTextSearchQuery, MatchQuery};
 use lancedb::query::{ExecutableQuery, QueryBase, QueryExecutionOptions, Select};
 use lancedb::{DistanceType, Table};
 use mandi_core::{Problem, Result};
-use mandi_retrieval::ports::{Candidate, VectorRow};
-use mandi_retrieval::{Chunk, Filter};
+use mandi_retrieval::Filter;
+use mandi_retrieval::ports::{Candidate, Hit, VectorRow};
 
-use crate::convert::{check_vector, to_candidates, to_chunks, to_vectors};
+use crate::convert::{check_vector, to_candidates, to_hits, to_vectors};
 use crate::predicate::of_filter;
 use crate::problem::{damage, from_lance};
 use crate::schema::{CHUNK, ENTITY_ID, ENTITY_TYPE, Layout, TERMS, VECTOR};
@@ -25,9 +25,6 @@ const BM25: &str = "_score";
 const MAX_HITS: usize = 10_000;
 /// The most different terms of a query that count; the first ones do.
 const MAX_QUERY_TERMS: usize = 256;
-/// How many candidates the vector index gives at least; their order is then made by their exact vectors, since the
-/// index holds 8-bit ones. A longer list gets as many as it has hits; recall was measured for lists of ten (bench P6).
-const MIN_CANDIDATES: usize = 20;
 /// How many candidates a walk through the graph keeps at least.
 const MIN_EF: usize = 96;
 /// How many rows a batch of [`all_vectors`] has at most.
@@ -48,14 +45,11 @@ pub async fn nearest(
     if k == 0 || vector.iter().all(|value| *value == 0.0) {
         return Ok(Vec::new());
     }
-    let candidates_per_hit = MIN_CANDIDATES.div_ceil(k);
-    let candidates = k * candidates_per_hit;
     let query = table.query().nearest_to(vector).map_err(from_lance)?;
     let mut query = query
         .column(VECTOR)
         .distance_type(DistanceType::Cosine)
-        .ef(MIN_EF.max(candidates + candidates / 2))
-        .refine_factor(u32::try_from(candidates_per_hit).unwrap_or(1))
+        .ef(MIN_EF.max(k + k / 2))
         .limit(k)
         .with_row_id()
         .select(Select::columns(&[DISTANCE]));
@@ -110,13 +104,13 @@ async fn candidates_of(
     Ok(found)
 }
 
-/// The chunks of these rows of a snapshot, in the same order.
-pub async fn chunks(snapshot: &Table, layout: &Layout, rows: &[u64]) -> Result<Vec<Chunk>> {
+/// These rows of a snapshot, in the same order, with the cosines of their vectors with one that is given.
+pub async fn rows(snapshot: &Table, layout: &Layout, rows: &[u64], toward: Option<&[f32]>) -> Result<Vec<Hit>> {
     let lance = |error: lance_core::Error| from_lance(lancedb::Error::from(error));
     let handle = snapshot.dataset().ok_or_else(|| Problem::internal("the table is not one of this process"))?;
     let dataset = handle.get().await.map_err(from_lance)?;
-    let columns = dataset.schema().project(&layout.chunk_columns()).map_err(lance)?;
-    let found = to_chunks(&dataset.take_rows(rows, columns).await.map_err(lance)?, layout)?;
+    let columns = dataset.schema().project(&layout.chunk_columns(toward.map(|_| VECTOR))).map_err(lance)?;
+    let found = to_hits(&dataset.take_rows(rows, columns).await.map_err(lance)?, layout, toward)?;
     if found.len() != rows.len() {
         return Err(Problem::internal(format!("{} of {} rows were there", found.len(), rows.len())));
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use lancedb::Table;
 use mandi_core::{Problem, ProblemKind, Result};
-use mandi_retrieval::ports::{Candidate, IndexTable, Snapshot};
-use mandi_retrieval::{Chunk, Filter};
+use mandi_retrieval::Filter;
+use mandi_retrieval::ports::{Candidate, Hit, IndexTable, Snapshot};
 use tokio::sync::Semaphore;
 
 use crate::open_table::Tables;
@@ -29,7 +29,7 @@ pub struct LanceSnapshot {
 impl LanceSnapshot {
     /// Reads in its turn. A table that fails is opened anew by the next search: what this process knows of it may be
     /// of one that is gone.
-    async fn read<T>(&self, read: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    async fn in_turn<T>(&self, read: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let _turn = self.reads.acquire().await.map_err(Problem::internal)?;
         let done = guarded(read).await;
         if let Err(problem) = &done
@@ -51,14 +51,14 @@ impl fmt::Debug for LanceSnapshot {
 #[async_trait]
 impl Snapshot for LanceSnapshot {
     async fn nearest(&self, vector: &[f32], k: usize, filter: Option<&Filter>) -> Result<Vec<Candidate>> {
-        self.read(search::nearest(&self.table, &self.layout, vector, k, filter)).await
+        self.in_turn(search::nearest(&self.table, &self.layout, vector, k, filter)).await
     }
 
     async fn keyword(&self, query: &str, k: usize, filter: Option<&Filter>) -> Result<Vec<Candidate>> {
-        self.read(search::keyword(&self.table, &self.layout, query, k, filter)).await
+        self.in_turn(search::keyword(&self.table, &self.layout, query, k, filter)).await
     }
 
-    async fn chunks(&self, rows: &[u64]) -> Result<Vec<Chunk>> {
-        self.read(search::chunks(&self.table, &self.layout, rows)).await
+    async fn read(&self, rows: &[u64], toward: Option<&[f32]>) -> Result<Vec<Hit>> {
+        self.in_turn(search::rows(&self.table, &self.layout, rows, toward)).await
     }
 }

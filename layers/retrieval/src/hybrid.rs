@@ -161,9 +161,9 @@ impl Search for HybridSearch {
         }
         let depth = CANDIDATES.max(request.k);
         let opened = self.open(caller, &request).await?;
-        let fused = candidates(&opened, &request, depth).await?.fuse(request.mode);
-        // Reading and comparing texts takes longer than finding them: no more than are shown or judged.
-        let mut passages = passages(&opened, fused, request.k.max(RERANKED)).await?;
+        let (candidates, vectors) = candidates(&opened, &request, depth).await?;
+        let fused = candidates.fuse(request.mode);
+        let mut passages = passages(&opened, &vectors, &request, fused).await?;
         let first = to_rerank(&request, &passages);
         if let Some(reranker) = self.reranker.as_deref().filter(|_| first > 0) {
             match self.rerank(reranker, &request.query, first, &mut passages).await {

@@ -108,18 +108,28 @@ pub trait ChunkIndex: Send + Sync + fmt::Debug {
     async fn vectors(&self, table: &IndexTable) -> Result<BoxStream<'static, Result<Vec<VectorRow>>>>;
 }
 
+/// A row that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// Its chunk.
+    pub chunk: Chunk,
+    /// The cosine of its vector with the one that it was read toward.
+    pub cosine: Option<f32>,
+}
+
 /// A version of a table, which stays what it is while others write: the lists of one search and the chunks that it shows
 /// are of one version. Lists hold rows without their chunks, since reading those of fifty candidates takes longer than
 /// finding them, and ten are shown.
 #[async_trait]
 pub trait Snapshot: Send + Sync + fmt::Debug {
-    /// The `k` nearest rows that pass the filter, nearest first; equally near ones in the order of their rows.
+    /// The `k` nearest rows that pass the filter, nearest first; equally near ones in the order of their rows. An index
+    /// of a large table holds 8-bit vectors: scores, and with them the order, are a little off then.
     async fn nearest(&self, vector: &[f32], k: usize, filter: Option<&Filter>) -> Result<Vec<Candidate>>;
 
     /// The `k` best rows by BM25 over the terms of `query`, that pass the filter, best first; equally good ones in the
     /// order of their rows.
     async fn keyword(&self, query: &str, k: usize, filter: Option<&Filter>) -> Result<Vec<Candidate>>;
 
-    /// The chunks of these rows, in the same order.
-    async fn chunks(&self, rows: &[u64]) -> Result<Vec<Chunk>>;
+    /// These rows, in the same order; with their exact cosines when a vector is given.
+    async fn read(&self, rows: &[u64], toward: Option<&[f32]>) -> Result<Vec<Hit>>;
 }

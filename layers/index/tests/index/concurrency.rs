@@ -62,8 +62,8 @@ async fn given_a_snapshot_then_its_rows_are_what_they_were_whatever_is_written_a
     fixture.index.maintain(&fixture.table).await.unwrap();
 
     let rows: Vec<u64> = found.iter().map(|candidate| candidate.row).rev().collect();
-    let chunks = snapshot.chunks(&rows).await.unwrap();
-    let texts: Vec<&str> = chunks.iter().map(|chunk| chunk.text.as_str()).collect();
+    let read = snapshot.read(&rows, None).await.unwrap();
+    let texts: Vec<&str> = read.iter().map(|hit| hit.chunk.text.as_str()).collect();
     assert_eq!(texts, ["other words", "old words"], "in the order that was asked for");
     assert_eq!(snapshot.keyword("words", 5, None).await.unwrap(), found);
     assert_eq!(fixture.keyword("words").await.len(), 1);

@@ -83,8 +83,8 @@ pub async fn nearest(
 
 async fn hits(snapshot: &dyn Snapshot, found: Vec<Candidate>) -> Result<Vec<Hit>> {
     let rows: Vec<u64> = found.iter().map(|candidate| candidate.row).collect();
-    let chunks = snapshot.chunks(&rows).await?;
-    Ok(chunks.into_iter().zip(found).map(|(chunk, candidate)| Hit { chunk, score: candidate.score }).collect())
+    let read = snapshot.read(&rows, None).await?;
+    Ok(read.into_iter().zip(found).map(|(read, candidate)| Hit { chunk: read.chunk, score: candidate.score }).collect())
 }
 
 pub fn table(tenant: &str, collection: &str) -> IndexTable {

@@ -1,6 +1,6 @@
 //! Many small writes, large tables, and what keeps them quick.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -79,6 +79,28 @@ async fn the_vector_index_finds_nearly_all_that_an_exact_scan_finds() {
     }
     let recall = f64::from(u32::try_from(common).unwrap()) / 500.0;
     assert!(recall >= 0.95, "recall@10 is {recall}");
+}
+
+#[tokio::test]
+async fn given_a_vector_index_then_its_scores_are_near_to_the_cosines_and_those_of_rows_that_are_read_are_exact() {
+    let dimensions = 32;
+    let fixture = Fixture::with(by_hand(), dimensions).await;
+    let mut random = StdRng::seed_from_u64(7);
+    let points: BTreeMap<_, _> = (0..2_000).map(|n| (format!("p{n}"), direction(&mut random, dimensions))).collect();
+    fixture.upsert(points.iter().map(|(id, vector)| point(id, vector)).collect()).await;
+    assert!(fixture.index.maintain(&fixture.table).await.unwrap().vector_index_updated);
+
+    let query = direction(&mut random, dimensions);
+    let snapshot = fixture.index.snapshot(&fixture.table).await.unwrap();
+    let found = snapshot.nearest(&query, 50, None).await.unwrap();
+    let rows: Vec<u64> = found.iter().map(|candidate| candidate.row).collect();
+    for (candidate, hit) in found.iter().zip(snapshot.read(&rows, Some(&query)).await.unwrap()) {
+        let vector = &points[&hit.chunk.document.entity_id];
+        let cosine: f32 = query.iter().zip(vector).map(|(a, b)| a * b).sum();
+        // 32-bit arithmetic; and 8 bits for each component.
+        assert!((hit.cosine.unwrap() - cosine).abs() < 1e-5, "{:?} is not {cosine}", hit.cosine);
+        assert!((candidate.score - cosine).abs() < 0.02, "{} is far from {cosine}", candidate.score);
+    }
 }
 
 #[tokio::test]

@@ -20,10 +20,20 @@ pub type Key = (usize, u64);
 pub type List = Vec<(Key, f32)>;
 
 /// A row of the fused list.
+#[derive(Clone, Copy)]
 pub struct Found {
     pub key: Key,
-    pub score: f32,
     pub scores: Scores,
+}
+
+/// The score that orders a search's passages.
+pub fn leading(scores: &Scores, mode: SearchMode) -> f32 {
+    let score = match mode {
+        SearchMode::Hybrid => scores.fused,
+        SearchMode::Vector => scores.vector,
+        SearchMode::Keyword => scores.keyword,
+    };
+    score.unwrap_or_default()
 }
 
 /// What all collections have.
@@ -81,12 +91,7 @@ impl Candidates {
         let with_scores = reciprocal_rank_fusion(&lists).into_iter().filter_map(|(key, fused)| {
             let mut scores = scores.remove(&key)?;
             scores.fused = (mode == SearchMode::Hybrid).then_some(fused);
-            let own = match mode {
-                SearchMode::Hybrid => None,
-                SearchMode::Vector => scores.vector,
-                SearchMode::Keyword => scores.keyword,
-            };
-            Some(Found { key, score: own.unwrap_or(fused), scores })
+            Some(Found { key, scores })
         });
         with_scores.collect()
     }

@@ -7,12 +7,13 @@ use futures::future::{join_all, try_join_all};
 use mandi_core::ports::{Embedder, EmbeddingModel, EmbeddingPurpose, ModelRef};
 use mandi_core::{Problem, ProblemKind, Result};
 
-use super::candidates::{Candidates, Found, Key};
+use super::RERANKED;
+use super::candidates::{Candidates, Found, Key, leading};
 use crate::characters::is_mostly_not_latin;
 use crate::dedupe::NearDuplicates;
 use crate::filter::Filter;
-use crate::passage::{Chunk, CollectionName, DocumentReference, Passage, SearchMode, SearchRequest};
-use crate::ports::{Candidate, Snapshot};
+use crate::passage::{CollectionName, DocumentReference, Passage, Scores, SearchMode, SearchRequest};
+use crate::ports::{Candidate, Hit, Snapshot};
 
 /// How many passages are read at once at least, when near-duplicates have left too few.
 const READ_AT_ONCE: usize = 10;
@@ -55,14 +56,19 @@ pub fn narrowed(request: &SearchRequest, collection: &CollectionName) -> Option<
 }
 
 /// Both lists of every collection, all at once.
-pub async fn candidates(opened: &[Opened], request: &SearchRequest, depth: usize) -> Result<Candidates> {
+pub async fn candidates(
+    opened: &[Opened],
+    request: &SearchRequest,
+    depth: usize,
+) -> Result<(Candidates, QueryVectors)> {
     // The lists by keyword do not wait for the query's vectors.
     let (by_vector, by_keyword) = futures::join!(by_vector(opened, request, depth), by_keyword(opened, request, depth));
+    let (vectors, by_vector) = by_vector?;
     let english_alone = opened.iter().any(|opened| knows_english_alone(&opened.model().model));
     let mut candidates = Candidates::new(english_alone && is_mostly_not_latin(&request.query));
     let mut refused = None;
     let mut refusals = 0;
-    for ((place, vector), keyword) in by_vector?.into_iter().enumerate().zip(by_keyword) {
+    for ((place, vector), keyword) in by_vector.into_iter().enumerate().zip(by_keyword) {
         let opened = &opened[place];
         match (vector, keyword) {
             (Ok(vector), Ok(keyword)) => candidates.add(place, opened.model(), vector, keyword),
@@ -76,27 +82,34 @@ pub async fn candidates(opened: &[Opened], request: &SearchRequest, depth: usize
     // A field that only some of the collections know is no fault: the others have nothing that passes.
     match refused {
         Some(problem) if refusals == opened.len() => Err(problem),
-        _ => Ok(candidates),
+        _ => Ok((candidates, vectors)),
     }
 }
 
+/// The query's vector for each collection, none when vectors are not asked for. Collections that share a model share it.
+pub type QueryVectors = Vec<Option<Arc<[f32]>>>;
+
 /// For each collection the rows nearest to the query; the outer error is that it could not be embedded.
-/// Collections that share a model share the query's vector.
-async fn by_vector(opened: &[Opened], request: &SearchRequest, depth: usize) -> Result<Vec<Listed>> {
+async fn by_vector(opened: &[Opened], request: &SearchRequest, depth: usize) -> Result<(QueryVectors, Vec<Listed>)> {
     if request.mode == SearchMode::Keyword {
-        return Ok(opened.iter().map(|_| Ok(Vec::new())).collect());
+        return Ok(opened.iter().map(|_| (None, Ok(Vec::new()))).unzip());
     }
-    let mut vectors: Vec<(&EmbeddingModel, Vec<f32>)> = Vec::new();
+    let mut by_model: Vec<(&EmbeddingModel, Arc<[f32]>)> = Vec::new();
+    let mut vectors = QueryVectors::new();
     for Opened { embedder, .. } in opened {
-        if !vectors.iter().any(|(model, _)| *model == embedder.model()) {
-            vectors.push((embedder.model(), embed(embedder.as_ref(), &request.query).await?));
-        }
+        let known = by_model.iter().find(|(model, _)| *model == embedder.model());
+        let vector = match known {
+            Some((_, vector)) => Arc::clone(vector),
+            None => embed(embedder.as_ref(), &request.query).await?,
+        };
+        by_model.push((embedder.model(), Arc::clone(&vector)));
+        vectors.push(Some(vector));
     }
-    let nearest = opened.iter().map(|Opened { snapshot, embedder, filter, .. }| {
-        let vector = vectors.iter().find(|(model, _)| *model == embedder.model()).map(|(_, vector)| vector.as_slice());
-        snapshot.nearest(vector.unwrap_or_default(), depth, filter.as_ref())
+    let nearest = opened.iter().zip(&vectors).map(|(Opened { snapshot, filter, .. }, vector)| {
+        snapshot.nearest(vector.as_deref().unwrap_or_default(), depth, filter.as_ref())
     });
-    Ok(join_all(nearest).await)
+    let nearest = join_all(nearest).await;
+    Ok((vectors, nearest))
 }
 
 /// For each collection the rows that have the query's words.
@@ -109,10 +122,10 @@ async fn by_keyword(opened: &[Opened], request: &SearchRequest, depth: usize) ->
     join_all(keyword).await
 }
 
-async fn embed(embedder: &dyn Embedder, query: &str) -> Result<Vec<f32>> {
+async fn embed(embedder: &dyn Embedder, query: &str) -> Result<Arc<[f32]>> {
     let mut embeddings = embedder.embed(&[query.to_owned()], EmbeddingPurpose::Query).await?;
     let none = || Problem::internal("the embedding model gave no vector for the query");
-    embeddings.pop().map(|embedding| embedding.vector).ok_or_else(none)
+    embeddings.pop().map(|embedding| embedding.vector.into()).ok_or_else(none)
 }
 
 /// Whether a model was trained on English alone, by the names of those that we ship or that are usual.
@@ -122,8 +135,15 @@ fn knows_english_alone(model: &str) -> bool {
     !name.contains("multilingual") && english.iter().any(|part| name.contains(part))
 }
 
-/// The first passages, at most so many, without those that say what an earlier one says.
-pub async fn passages(opened: &[Opened], found: Vec<Found>, most: usize) -> Result<Vec<Passage>> {
+/// The first passages, as many as are shown or judged: reading and comparing texts takes longer than finding them. None
+/// says what an earlier one says.
+pub async fn passages(
+    opened: &[Opened],
+    vectors: &QueryVectors,
+    request: &SearchRequest,
+    found: Vec<Found>,
+) -> Result<Vec<Passage>> {
+    let most = request.k.max(RERANKED);
     let (mut passages, mut known) = (Vec::new(), NearDuplicates::default());
     let mut found = found.into_iter();
     while passages.len() < most {
@@ -131,36 +151,45 @@ pub async fn passages(opened: &[Opened], found: Vec<Found>, most: usize) -> Resu
         if next.is_empty() {
             break;
         }
-        let mut chunks = read(opened, &next).await?;
-        for Found { key, score, scores } in next {
-            let Some(chunk) = chunks.remove(&key).filter(|chunk| known.admit(&chunk.text)) else { continue };
-            let collection = opened[key.0].collection.clone();
-            passages.push(Passage {
-                collection,
-                document: chunk.document,
-                chunk: chunk.number,
-                title: chunk.title,
-                text: chunk.text,
-                metadata: chunk.metadata,
-                score,
-                scores,
-            });
+        let mut hits = read(opened, vectors, &next).await?;
+        for Found { key, scores } in next {
+            let Some(hit) = hits.remove(&key).filter(|hit| known.admit(&hit.chunk.text)) else { continue };
+            passages.push(passage(opened[key.0].collection.clone(), hit, scores, request.mode));
         }
+    }
+    // The cosines are exact now, which those of the list of a large table are not.
+    if request.mode == SearchMode::Vector && opened.iter().all(|other| other.model() == opened[0].model()) {
+        passages.sort_by(|one, other| other.score.total_cmp(&one.score));
     }
     passages.truncate(most);
     Ok(passages)
 }
 
-/// The chunks of rows, of all collections at once.
-async fn read(opened: &[Opened], rows: &[Found]) -> Result<HashMap<Key, Chunk>> {
+fn passage(collection: CollectionName, hit: Hit, mut scores: Scores, mode: SearchMode) -> Passage {
+    scores.vector = scores.vector.map(|listed| hit.cosine.unwrap_or(listed));
+    Passage {
+        collection,
+        document: hit.chunk.document,
+        chunk: hit.chunk.number,
+        title: hit.chunk.title,
+        text: hit.chunk.text,
+        metadata: hit.chunk.metadata,
+        score: leading(&scores, mode),
+        scores,
+    }
+}
+
+/// Rows, of all collections at once.
+async fn read(opened: &[Opened], vectors: &QueryVectors, rows: &[Found]) -> Result<HashMap<Key, Hit>> {
     let mut by_collection: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
     for Found { key: (place, row), .. } in rows {
         by_collection.entry(*place).or_default().push(*row);
     }
     let of_collection = by_collection.into_iter().map(|(place, rows)| async move {
         let opened = &opened[place];
-        let chunks = opened.snapshot.chunks(&rows).await.map_err(|problem| opened.name_in(problem))?;
-        Ok::<_, Problem>(rows.into_iter().map(move |row| (place, row)).zip(chunks))
+        let hits = opened.snapshot.read(&rows, vectors[place].as_deref()).await;
+        let hits = hits.map_err(|problem| opened.name_in(problem))?;
+        Ok::<_, Problem>(rows.into_iter().map(move |row| (place, row)).zip(hits))
     });
     Ok(try_join_all(of_collection).await?.into_iter().flatten().collect())
 }

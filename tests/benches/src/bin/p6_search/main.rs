@@ -18,7 +18,7 @@ use mandi_benches::{Figure, Target, Unit, number, run_peer};
 use mandi_core::TenantId;
 use mandi_index::{IndexOptions, LanceIndex};
 use mandi_retrieval::filter::FieldValue;
-use mandi_retrieval::ports::{Candidate, ChunkIndex as _, IndexTable};
+use mandi_retrieval::ports::{Candidate, ChunkIndex as _, IndexTable, Snapshot};
 use mandi_retrieval::{Chunk, CollectionName, Filter, Scalar};
 use serde_json::{Value, json};
 
@@ -131,13 +131,13 @@ async fn nearest(
 ) -> Result<Vec<Chunk>, Failure> {
     let snapshot = index.snapshot(table).await?;
     let found = snapshot.nearest(direction, K, filter).await?;
-    Ok(snapshot.chunks(&rows(&found)).await?)
+    chunks(snapshot.as_ref(), &rows(&found), Some(direction)).await
 }
 
 async fn keyword(index: &LanceIndex, table: &IndexTable, text: &str) -> Result<Vec<Chunk>, Failure> {
     let snapshot = index.snapshot(table).await?;
     let found = snapshot.keyword(text, K, None).await?;
-    Ok(snapshot.chunks(&rows(&found)).await?)
+    chunks(snapshot.as_ref(), &rows(&found), None).await
 }
 
 /// What hybrid search asks of the index: both lists, and the chunks that are shown.
@@ -147,7 +147,11 @@ async fn both(index: &LanceIndex, table: &IndexTable, direction: &[f32], text: &
         tokio::try_join!(snapshot.nearest(direction, CANDIDATES, None), snapshot.keyword(text, CANDIDATES, None))?;
     let of_each = |list: &[Candidate]| rows(&list[..list.len().min(K / 2)]);
     let shown: BTreeSet<u64> = of_each(&lists.0).into_iter().chain(of_each(&lists.1)).collect();
-    Ok(snapshot.chunks(&Vec::from_iter(shown)).await?)
+    chunks(snapshot.as_ref(), &Vec::from_iter(shown), Some(direction)).await
+}
+
+async fn chunks(snapshot: &dyn Snapshot, rows: &[u64], toward: Option<&[f32]>) -> Result<Vec<Chunk>, Failure> {
+    Ok(snapshot.read(rows, toward).await?.into_iter().map(|hit| hit.chunk).collect())
 }
 
 fn rows(found: &[Candidate]) -> Vec<u64> {
