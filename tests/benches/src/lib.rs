@@ -101,9 +101,10 @@ impl Figure {
             Target::AtLeast(least) => format!("at least {}", self.unit.show(least)),
             Target::RatioAtMost(most) => format!("at most {most:.1} x"),
             Target::RatioAtLeast(least) => format!("at least {least:.1} x"),
-            Target::AboveMultipleAtMost { multiple, more } => {
+            Target::AboveMultipleAtMost { multiple, more } if more > 0.0 => {
                 format!("at most {multiple:.0} x and {}", self.unit.show(more))
             }
+            Target::AboveMultipleAtMost { multiple, .. } => format!("at most {multiple:.0} x"),
             Target::None => String::new(),
         }
     }
