@@ -171,7 +171,7 @@ impl Layout {
         Ok(Self { schema, dimensions, fields })
     }
 
-    /// The columns that chunks are read from, and these ones.
+    /// The columns that chunks are read from, and one more if it is wanted.
     pub fn chunk_columns(&self, more: Option<&'static str>) -> Vec<String> {
         let fixed = FIXED.into_iter().chain(more).map(str::to_owned);
         fixed.chain(self.fields.keys().map(|name| field_column(name))).collect()

@@ -118,8 +118,8 @@ pub struct Hit {
 }
 
 /// A version of a table, which stays what it is while others write: the lists of one search and the chunks that it shows
-/// are of one version. Lists hold rows without their chunks, since reading those of fifty candidates takes longer than
-/// finding them, and ten are shown.
+/// are of one version. Lists hold rows without their chunks: fifty are listed and ten are shown, and reading those that are
+/// not was a third of a search's time.
 #[async_trait]
 pub trait Snapshot: Send + Sync + fmt::Debug {
     /// The `k` nearest rows that pass the filter, nearest first; equally near ones in the order of their rows. An index

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use futures::future::{join_all, try_join_all};
-use mandi_core::ports::{Embedder, EmbeddingModel, EmbeddingPurpose, ModelRef};
+use mandi_core::ports::{Embedder, EmbeddingPurpose, ModelRef};
 use mandi_core::{Problem, ProblemKind, Result};
 
 use super::RERANKED;
@@ -94,16 +94,14 @@ async fn by_vector(opened: &[Opened], request: &SearchRequest, depth: usize) -> 
     if request.mode == SearchMode::Keyword {
         return Ok(opened.iter().map(|_| (None, Ok(Vec::new()))).unzip());
     }
-    let mut by_model: Vec<(&EmbeddingModel, Arc<[f32]>)> = Vec::new();
     let mut vectors = QueryVectors::new();
     for Opened { embedder, .. } in opened {
-        let known = by_model.iter().find(|(model, _)| *model == embedder.model());
+        let known = opened.iter().zip(&vectors).find(|(earlier, _)| earlier.embedder.model() == embedder.model());
         let vector = match known {
-            Some((_, vector)) => Arc::clone(vector),
-            None => embed(embedder.as_ref(), &request.query).await?,
+            Some((_, vector)) => vector.clone(),
+            None => Some(embed(embedder.as_ref(), &request.query).await?),
         };
-        by_model.push((embedder.model(), Arc::clone(&vector)));
-        vectors.push(Some(vector));
+        vectors.push(vector);
     }
     let nearest = opened.iter().zip(&vectors).map(|(Opened { snapshot, filter, .. }, vector)| {
         snapshot.nearest(vector.as_deref().unwrap_or_default(), depth, filter.as_ref())
@@ -135,8 +133,8 @@ fn knows_english_alone(model: &str) -> bool {
     !name.contains("multilingual") && english.iter().any(|part| name.contains(part))
 }
 
-/// The first passages, as many as are shown or judged: reading and comparing texts takes longer than finding them. None
-/// says what an earlier one says.
+/// The first passages, as many as are shown or judged: reading and comparing more texts would be a good part of a search's
+/// time. None says what an earlier one says.
 pub async fn passages(
     opened: &[Opened],
     vectors: &QueryVectors,
