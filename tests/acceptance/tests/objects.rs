@@ -69,7 +69,8 @@ async fn given_a_key_that_leads_out_of_the_tenants_folder_then_it_is_refused() {
     ] {
         let refused = send(&client, &document("C-1", object)).await;
         refused.expect_problem(422, "unprocessable", "/object");
-        assert!(!refused.text.contains("640"));
+        // Not the figure alone: the id of a request may hold it.
+        assert!(!refused.text.contains("INR 640"));
     }
     send(&client, &document("C-1", "imports/secret.md")).await.expect_problem(422, "unprocessable", "no file");
 }
