@@ -11,6 +11,7 @@ mod kernel;
 mod ports;
 mod text_encoder;
 mod tokens;
+pub mod trees;
 mod weights;
 
 pub use cross_encoder::CrossEncoder;
