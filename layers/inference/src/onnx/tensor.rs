@@ -3,6 +3,7 @@
 use half::{bf16, f16};
 
 use super::proto::TensorProto;
+use super::value::{Array, Tensor};
 
 /// `TensorProto.DataType`, as far as it is read.
 pub(crate) mod data_type {
@@ -31,6 +32,9 @@ pub enum TensorFault {
     /// Its type is not read.
     #[error("is of the data type {0}, which is not supported")]
     Type(i32),
+    /// A text of it is not UTF-8.
+    #[error("has a text that is not UTF-8")]
+    NotUtf8,
     /// A dimension is negative, or there are more values than can be counted.
     #[error("has the dimensions {0:?}")]
     Dimensions(Vec<i64>),
@@ -46,17 +50,15 @@ pub enum TensorFault {
 
 /// How many values a tensor must have.
 pub(crate) fn length(tensor: &TensorProto) -> Result<usize, TensorFault> {
-    let dims = tensor.dims.iter();
-    let length = dims.fold(Some(1_usize), |length, dim| length?.checked_mul(usize::try_from(*dim).ok()?));
+    let mut dims = tensor.dims.iter();
+    let length = dims.try_fold(1_usize, |length, dim| length.checked_mul(usize::try_from(*dim).ok()?));
     length.ok_or_else(|| TensorFault::Dimensions(tensor.dims.clone()))
 }
 
 /// The values of a tensor of numbers. Whole numbers beyond 2^53 are rounded.
 #[expect(clippy::cast_precision_loss, reason = "said above; indices and labels are read as whole numbers elsewhere")]
 pub(crate) fn numbers(tensor: &TensorProto) -> Result<Vec<f64>, TensorFault> {
-    use data_type::{
-        BFLOAT16, BOOL, DOUBLE, FLOAT, FLOAT16, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64,
-    };
+    use data_type::{BFLOAT16, BOOL, DOUBLE, FLOAT, FLOAT16, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64};
     if tensor.data_location != 0 || !tensor.external_data.is_empty() {
         return Err(TensorFault::External);
     }
@@ -75,16 +77,67 @@ pub(crate) fn numbers(tensor: &TensorProto) -> Result<Vec<f64>, TensorFault> {
         UINT16 => small().chain(each(raw, |bytes| u16::from_le_bytes(bytes).into())).collect(),
         INT8 => small().chain(each(raw, |bytes| i8::from_le_bytes(bytes).into())).collect(),
         UINT8 | BOOL => small().chain(each(raw, |[byte]: [u8; 1]| byte.into())).collect(),
-        FLOAT16 => bits().map(|bits| f16::from_bits(bits).into()).chain(each(raw, |bytes| f16::from_le_bytes(bytes).into())).collect(),
-        BFLOAT16 => bits().map(|bits| bf16::from_bits(bits).into()).chain(each(raw, |bytes| bf16::from_le_bytes(bytes).into())).collect(),
+        FLOAT16 => bits()
+            .map(|bits| f16::from_bits(bits).into())
+            .chain(each(raw, |bytes| f16::from_le_bytes(bytes).into()))
+            .collect(),
+        BFLOAT16 => bits()
+            .map(|bits| bf16::from_bits(bits).into())
+            .chain(each(raw, |bytes| bf16::from_le_bytes(bytes).into()))
+            .collect(),
         other => return Err(TensorFault::Type(other)),
     };
     let expected = length(tensor)?;
     if found.len() == expected { Ok(found) } else { Err(TensorFault::Length { found: found.len(), expected }) }
 }
 
+/// A tensor of one of the types that flow between nodes.
+pub(crate) fn read(tensor: &TensorProto) -> Result<Tensor, TensorFault> {
+    use data_type::{BOOL, DOUBLE, FLOAT, INT32, INT64, STRING};
+    if tensor.data_location != 0 || !tensor.external_data.is_empty() {
+        return Err(TensorFault::External);
+    }
+    let raw = &tensor.raw_data[..];
+    Ok(match tensor.data_type {
+        FLOAT => Tensor::Float(array(tensor, joined(&tensor.float_data, raw, f32::from_le_bytes))?),
+        DOUBLE => Tensor::Double(array(tensor, joined(&tensor.double_data, raw, f64::from_le_bytes))?),
+        INT64 => Tensor::Int64(array(tensor, joined(&tensor.int64_data, raw, i64::from_le_bytes))?),
+        INT32 => Tensor::Int32(array(tensor, joined(&tensor.int32_data, raw, i32::from_le_bytes))?),
+        BOOL => {
+            let typed = tensor.int32_data.iter().map(|number| *number != 0);
+            Tensor::Bool(array(tensor, typed.chain(raw.iter().map(|byte| *byte != 0)).collect())?)
+        }
+        STRING => {
+            let text = |bytes: &prost::bytes::Bytes| {
+                std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| TensorFault::NotUtf8)
+            };
+            Tensor::String(array(tensor, tensor.string_data.iter().map(text).collect::<Result<_, _>>()?)?)
+        }
+        other => return Err(TensorFault::Type(other)),
+    })
+}
+
+fn joined<T: Copy, const N: usize>(typed: &[T], raw: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
+    typed.iter().copied().chain(raw.as_chunks::<N>().0.iter().map(|bytes| read(*bytes))).collect()
+}
+
+fn array<T>(tensor: &TensorProto, data: Vec<T>) -> Result<Array<T>, TensorFault> {
+    let expected = length(tensor)?;
+    if data.len() != expected {
+        return Err(TensorFault::Length { found: data.len(), expected });
+    }
+    // `length` has found them all to fit.
+    let shape = tensor.dims.iter().filter_map(|dim| usize::try_from(*dim).ok()).collect();
+    Ok(Array { shape, data })
+}
+
 /// The typed values, or those in the raw bytes: a file has one of them.
-fn of<T, const N: usize>(typed: &[T], number: impl Fn(&T) -> f64, raw: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+fn of<T, const N: usize>(
+    typed: &[T],
+    number: impl Fn(&T) -> f64,
+    raw: &[u8],
+    read: impl Fn([u8; N]) -> f64,
+) -> Vec<f64> {
     typed.iter().map(number).chain(each(raw, read)).collect()
 }
 
@@ -94,6 +147,7 @@ fn each<const N: usize>(raw: &[u8], read: impl Fn([u8; N]) -> f64) -> impl Itera
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests state what must hold")]
     use super::*;
 
     fn tensor(data_type: i32, dims: &[i64], raw: Vec<u8>) -> TensorProto {
@@ -116,7 +170,10 @@ mod tests {
         let fault = |tensor| numbers(&tensor).unwrap_err();
         assert_eq!(fault(tensor(data_type::INT8, &[3], vec![1])), TensorFault::Length { found: 1, expected: 3 });
         assert_eq!(fault(tensor(data_type::INT8, &[-1], vec![1])), TensorFault::Dimensions(vec![-1]));
-        assert_eq!(fault(tensor(data_type::INT8, &[1 << 40, 1 << 40], vec![])), TensorFault::Dimensions(vec![1 << 40, 1 << 40]));
+        assert_eq!(
+            fault(tensor(data_type::INT8, &[1 << 40, 1 << 40], vec![])),
+            TensorFault::Dimensions(vec![1 << 40, 1 << 40])
+        );
         assert_eq!(fault(tensor(data_type::STRING, &[0], vec![])), TensorFault::Type(8));
         let external = TensorProto { data_location: 1, ..tensor(data_type::FLOAT, &[1], Vec::new()) };
         assert_eq!(fault(external), TensorFault::External);

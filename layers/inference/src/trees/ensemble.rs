@@ -249,6 +249,7 @@ fn check_votes(node: usize, range: &Range<usize>, votes: &[Vote], targets: usize
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests state what must hold")]
     use super::*;
 
     fn branch(when_true: usize, when_false: usize) -> Node {

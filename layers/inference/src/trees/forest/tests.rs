@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "tests state what must hold")]
+
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 

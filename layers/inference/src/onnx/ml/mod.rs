@@ -1,0 +1,112 @@
+//! The operators of the domain `ai.onnx.ml`, as the standard defines them, and as ONNX Runtime does where the standard is
+//! silent.
+
+mod arrange;
+mod encode;
+mod linear;
+mod maps;
+mod scale;
+mod svm;
+mod tree;
+
+use std::fmt;
+
+use super::attributes::{AttributeFault, Attributes};
+use super::proto::NodeProto;
+use super::tree_ensemble::TreeFault;
+use super::value::{Array, Labels, RunFault, Tensor, Value};
+
+/// A node that is ready to run.
+pub(crate) trait Operator: fmt::Debug + Send + Sync {
+    /// The node's outputs.
+    fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault>;
+}
+
+/// Why a node cannot be made ready.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildFault {
+    /// There is no such operator here.
+    #[error("the operator is not supported")]
+    Unknown,
+    /// An attribute cannot be taken.
+    #[error(transparent)]
+    Attribute(#[from] AttributeFault),
+    /// Its trees cannot be taken.
+    #[error(transparent)]
+    Trees(#[from] TreeFault),
+}
+
+impl BuildFault {
+    fn attribute(name: &str, reason: impl Into<String>) -> Self {
+        Self::Attribute(AttributeFault::new(name, reason))
+    }
+}
+
+type Built = Result<Box<dyn Operator>, BuildFault>;
+
+/// Makes a node of `ai.onnx.ml` ready.
+pub(crate) fn build(node: &NodeProto) -> Built {
+    let attributes = Attributes(node);
+    match node.op_type.as_str() {
+        "ArrayFeatureExtractor" => Ok(Box::new(arrange::ArrayFeatureExtractor)),
+        "Binarizer" => boxed(scale::Binarizer::new(attributes)),
+        "CastMap" => boxed(maps::CastMap::new(attributes)),
+        "CategoryMapper" => boxed(encode::LabelEncoder::category_mapper(attributes)),
+        "DictVectorizer" => boxed(maps::DictVectorizer::new(attributes)),
+        "FeatureVectorizer" => boxed(arrange::FeatureVectorizer::new(attributes)),
+        "Imputer" => boxed(scale::Imputer::new(attributes)),
+        "LabelEncoder" => boxed(encode::LabelEncoder::new(attributes)),
+        "LinearClassifier" => boxed(linear::LinearClassifier::new(attributes)),
+        "LinearRegressor" => boxed(linear::LinearRegressor::new(attributes)),
+        "Normalizer" => boxed(scale::Normalizer::new(attributes)),
+        "OneHotEncoder" => boxed(encode::OneHotEncoder::new(attributes)),
+        "Scaler" => boxed(scale::Scaler::new(attributes)),
+        "SVMClassifier" => boxed(svm::SvmClassifier::new(attributes)),
+        "SVMRegressor" => boxed(svm::SvmRegressor::new(attributes)),
+        "TreeEnsembleClassifier" => tree::classifier(attributes),
+        "TreeEnsembleRegressor" => tree::regressor(attributes),
+        "ZipMap" => boxed(maps::ZipMap::new(attributes)),
+        _ => Err(BuildFault::Unknown),
+    }
+}
+
+fn boxed<T: Operator + 'static>(built: Result<T, BuildFault>) -> Built {
+    built.map(|operator| Box::new(operator) as Box<dyn Operator>)
+}
+
+/// An input, by its place.
+fn input<'a>(inputs: &[&'a Value], place: usize) -> Result<&'a Value, RunFault> {
+    inputs.get(place).copied().ok_or(RunFault::Missing(place))
+}
+
+/// The table of numbers that most operators take.
+fn floats<'a>(inputs: &[&'a Value]) -> Result<std::borrow::Cow<'a, Array<f32>>, RunFault> {
+    input(inputs, 0)?.tensor()?.to_floats()
+}
+
+/// The class labels of a classifier.
+fn class_labels(attributes: Attributes<'_>, ints: &str, strings: &str) -> Result<Labels, BuildFault> {
+    let (numbers, texts) = (attributes.ints(ints), attributes.texts(strings)?);
+    match (numbers.is_empty(), texts.is_empty()) {
+        (false, true) => Ok(Labels::Ints(numbers.to_vec())),
+        (true, false) => Ok(Labels::Strings(texts.into_iter().map(str::to_owned).collect())),
+        (true, true) => Err(BuildFault::attribute(ints, format!("is needed, or `{strings}`"))),
+        (false, false) => Err(BuildFault::attribute(ints, format!("is given, and `{strings}` too"))),
+    }
+}
+
+/// 32-bit numbers of an attribute.
+fn numbers(attributes: Attributes<'_>, name: &str) -> Vec<f32> {
+    attributes.get(name).map_or_else(Vec::new, |attribute| attribute.floats.clone())
+}
+
+/// A vector of one label for each row.
+fn places_of_greatest(scores: &[f32], width: usize) -> Vec<usize> {
+    scores
+        .chunks_exact(width)
+        .map(|row| (1..width).fold(0, |best, place| if row[place] > row[best] { place } else { best }))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

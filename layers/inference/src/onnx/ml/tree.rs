@@ -1,0 +1,189 @@
+//! `TreeEnsembleRegressor` and `TreeEnsembleClassifier`: the votes of [`trees`](crate::trees), with base values, post
+//! transform and labels.
+
+use super::{Array, BuildFault, Built, Labels, Operator, RunFault, Tensor, Value, class_labels, input};
+use crate::onnx::attributes::Attributes;
+use crate::onnx::post_transform::{PostTransform, Second};
+use crate::onnx::tree_ensemble::{Voters, aggregate, ensemble};
+use crate::trees::{Aggregate, Ensemble, Forest, Scores};
+
+/// The same trees for rows of either type: each is compared in its own.
+#[derive(Debug)]
+struct Forests {
+    floats: Forest<f32>,
+    doubles: Forest<f64>,
+    targets: usize,
+}
+
+impl Forests {
+    fn new(ensemble: &Ensemble, aggregate: Aggregate) -> Self {
+        let targets = ensemble.targets();
+        Self { floats: Forest::new(ensemble, aggregate), doubles: Forest::new(ensemble, aggregate), targets }
+    }
+
+    fn run(&self, inputs: &[&Value]) -> Result<(usize, Scores), RunFault> {
+        match input(inputs, 0)?.tensor()? {
+            Tensor::Double(x) => Ok((x.rows()?.0, self.doubles.scores(&x.data, self.width(x)?))),
+            other => {
+                let x = other.to_floats()?;
+                Ok((x.rows()?.0, self.floats.scores(&x.data, self.width(&x)?)))
+            }
+        }
+    }
+
+    fn width<T>(&self, x: &Array<T>) -> Result<usize, RunFault> {
+        let (_, width) = x.rows()?;
+        let least = self.floats.features().max(1);
+        if width < least {
+            return Err(RunFault::Shape { expected: format!("at least {least} columns"), found: x.shape.clone() });
+        }
+        Ok(width)
+    }
+}
+
+/// A score for each target.
+#[derive(Debug)]
+struct TreeRegressor {
+    forests: Forests,
+    /// One for each target.
+    base: Vec<f64>,
+    post_transform: PostTransform,
+}
+
+pub(super) fn regressor(attributes: Attributes<'_>) -> Built {
+    let targets = usize::try_from(attributes.int("n_targets").unwrap_or(1)).unwrap_or(0);
+    let trees = ensemble(attributes, Voters::Targets, targets)?;
+    let base = attributes.numbers("base_values")?;
+    let base = match base.len() {
+        0 => vec![0.0; targets],
+        values if values == targets => base,
+        values => {
+            let reason = format!("has {values} values for {targets} targets");
+            return Err(BuildFault::attribute("base_values", reason));
+        }
+    };
+    let forests = Forests::new(&trees, aggregate(attributes)?);
+    Ok(Box::new(TreeRegressor { forests, base, post_transform: PostTransform::of(attributes)? }))
+}
+
+impl Operator for TreeRegressor {
+    #[expect(clippy::cast_possible_truncation, reason = "scores are 32-bit floats")]
+    fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault> {
+        let (rows, Scores { scores, voted }) = self.forests.run(inputs)?;
+        let targets = self.forests.targets;
+        let shown = |(place, (score, voted)): (usize, (f64, bool))| {
+            let base = self.base[place % targets];
+            (if voted { score + base } else { base }) as f32
+        };
+        let mut data: Vec<f32> = scores.into_iter().zip(voted).enumerate().map(shown).collect();
+        data.chunks_exact_mut(targets).for_each(|row| self.post_transform.apply(row));
+        Ok(vec![Array::table(rows, targets, data).into()])
+    }
+}
+
+/// The class with the greatest score. With two classes the leaves may vote for one of them alone: its score is a
+/// probability when no weight is negative, else a margin.
+#[derive(Debug)]
+struct TreeClassifier {
+    forests: Forests,
+    base: Vec<f64>,
+    labels: Labels,
+    /// All votes are for one class.
+    one_voted: bool,
+    positive_weights: bool,
+    post_transform: PostTransform,
+}
+
+pub(super) fn classifier(attributes: Attributes<'_>) -> Built {
+    let labels = class_labels(attributes, "classlabels_int64s", "classlabels_strings")?;
+    let trees = ensemble(attributes, Voters::Classes, labels.len())?;
+    let base = attributes.numbers("base_values")?;
+    if !base.is_empty() && base.len() != labels.len() && !(base.len() == 1 && labels.len() == 2) {
+        let reason = format!("has {} values for {} classes", base.len(), labels.len());
+        return Err(BuildFault::attribute("base_values", reason));
+    }
+    let first = trees.votes().first().map(|vote| vote.target);
+    let one_voted = trees.votes().iter().all(|vote| Some(vote.target) == first);
+    let positive_weights = trees.votes().iter().all(|vote| vote.weight >= 0.0);
+    let forests = Forests::new(&trees, Aggregate::Sum);
+    let post_transform = PostTransform::of(attributes)?;
+    Ok(Box::new(TreeClassifier { forests, base, labels, one_voted, positive_weights, post_transform }))
+}
+
+impl TreeClassifier {
+    /// More than two classes, or one: each has its score.
+    fn many(&self, scores: &mut [f32], voted: &[bool]) -> usize {
+        let mut best: Option<usize> = None;
+        for (class, score) in scores.iter().enumerate() {
+            let counts = voted[class] || !self.base.is_empty();
+            if counts && best.is_none_or(|best| *score > scores[best]) {
+                best = Some(class);
+            }
+        }
+        self.post_transform.apply(scores);
+        best.unwrap_or(0)
+    }
+
+    /// Two classes, by the score of one of them.
+    fn by_one(&self, score: f32) -> (usize, [f32; 2]) {
+        let (above, second) = if self.one_voted && self.positive_weights {
+            (score > 0.5, Second::Complement)
+        } else {
+            (score > 0.0, Second::Opposite)
+        };
+        let shown = match self.post_transform {
+            PostTransform::Probit => {
+                let mut shown = [score];
+                PostTransform::Probit.apply(&mut shown);
+                [shown[0], 0.0]
+            }
+            other => other.second(score, second),
+        };
+        (usize::from(above), shown)
+    }
+
+    /// Two classes that both have scores.
+    fn by_two(&self, mut scores: [f32; 2]) -> (usize, [f32; 2]) {
+        let least = if self.one_voted && self.positive_weights { 0.5 } else { 0.0 };
+        let class = usize::from(scores[1] > least);
+        self.post_transform.apply(&mut scores);
+        (class, scores)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "scores are 32-bit floats")]
+    fn two(&self, scores: &[f64], voted: &[bool]) -> (usize, [f32; 2]) {
+        match self.base[..] {
+            [_, base] if voted[1] => {
+                let score = (base + scores[0]) as f32;
+                self.by_two([-score, score])
+            }
+            [first, second] => self.by_two([(scores[0] + first) as f32, (scores[1] + second) as f32]),
+            [base] if voted[1] => self.by_two([(scores[0] + base) as f32, scores[1] as f32]),
+            [base] => self.by_one((scores[0] + base) as f32),
+            _ if voted[1] => self.by_two([scores[0] as f32, scores[1] as f32]),
+            _ => self.by_one(scores[0] as f32),
+        }
+    }
+}
+
+impl Operator for TreeClassifier {
+    #[expect(clippy::cast_possible_truncation, reason = "scores are 32-bit floats")]
+    fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault> {
+        let (rows, Scores { scores, voted }) = self.forests.run(inputs)?;
+        let classes = self.labels.len();
+        let (mut places, mut shown) = (Vec::with_capacity(rows), Vec::with_capacity(scores.len()));
+        for (scores, voted) in scores.chunks_exact(classes).zip(voted.chunks_exact(classes)) {
+            if classes == 2 {
+                let (class, scores) = self.two(scores, voted);
+                places.push(class);
+                shown.extend(scores);
+                continue;
+            }
+            let with_base = |(class, score): (usize, &f64)| (score + self.base.get(class).unwrap_or(&0.0)) as f32;
+            let mut scores: Vec<f32> = scores.iter().enumerate().map(with_base).collect();
+            places.push(self.many(&mut scores, voted));
+            shown.extend(scores);
+        }
+        Ok(vec![Value::Tensor(self.labels.take(&places)), Array::table(rows, classes, shown).into()])
+    }
+}
