@@ -24,7 +24,7 @@ pub enum PostTransform {
 pub enum Second {
     /// `1 - score` and `score`: it is a probability.
     Complement,
-    /// `-score` and `score`, each put between 0 and 1 if the transform is the logistic function: it is a margin.
+    /// `-score` and `score`: it is a margin.
     Opposite,
 }
 
@@ -53,12 +53,12 @@ impl PostTransform {
         }
     }
 
-    /// The two scores of a row that has one.
+    /// The two scores of a row that has one; the logistic function takes it for a margin in any case.
     pub(crate) fn second(self, score: f32, second: Second) -> [f32; 2] {
-        match second {
-            Second::Complement => [1.0 - score, score],
-            Second::Opposite if self == Self::Logistic => [logistic(-score), logistic(score)],
-            Second::Opposite => [-score, score],
+        match (self, second) {
+            (Self::Logistic, _) => [logistic(-score), logistic(score)],
+            (_, Second::Complement) => [1.0 - score, score],
+            (_, Second::Opposite) => [-score, score],
         }
     }
 }

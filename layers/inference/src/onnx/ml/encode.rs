@@ -37,11 +37,17 @@ fn places<K: std::hash::Hash + Eq>(keys: impl IntoIterator<Item = K>) -> HashMap
 }
 
 impl Keys {
-    fn of(tensor: Tensor) -> Result<Self, Tensor> {
+    /// Before version 4, NaN is never found.
+    fn of(tensor: Tensor, version: i64) -> Result<Self, Tensor> {
+        let with_missing = version >= 4;
         Ok(match tensor {
             Tensor::Int64(keys) => Self::Ints(places(keys.data)),
             Tensor::String(keys) => Self::Strings(places(keys.data)),
-            Tensor::Float(keys) => Self::Floats(places(keys.data.into_iter().map(bits32))),
+            Tensor::Float(keys) => {
+                let mut places = places(keys.data.into_iter().map(bits32));
+                places.retain(|key, _| with_missing || *key != bits32(f32::NAN));
+                Self::Floats(places)
+            }
             Tensor::Double(keys) => Self::Doubles(places(keys.data.into_iter().map(bits64))),
             other => return Err(other),
         })
@@ -150,7 +156,7 @@ fn default(attributes: Attributes<'_>, values: &Tensor) -> Result<Tensor, BuildF
 }
 
 impl LabelEncoder {
-    pub(super) fn new(attributes: Attributes<'_>) -> Result<Self, BuildFault> {
+    pub(super) fn new(attributes: Attributes<'_>, version: i64) -> Result<Self, BuildFault> {
         let classes = attributes.texts("classes_strings")?;
         if !classes.is_empty() {
             // Version 1: texts to their places, and back.
@@ -162,7 +168,7 @@ impl LabelEncoder {
             let reason = format!("have the shape {:?}, and the keys {:?}", values.shape(), keys.shape());
             return Err(BuildFault::attribute("values", reason));
         }
-        let keys = Keys::of(keys)
+        let keys = Keys::of(keys, version)
             .map_err(|keys| BuildFault::attribute("keys_tensor", format!("is a {}", keys.type_name())))?;
         if !matches!(values, Tensor::Int64(_) | Tensor::String(_) | Tensor::Float(_) | Tensor::Double(_)) {
             return Err(BuildFault::attribute("values_tensor", format!("is a {}", values.type_name())));

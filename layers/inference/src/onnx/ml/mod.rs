@@ -44,8 +44,8 @@ impl BuildFault {
 
 type Built = Result<Box<dyn Operator>, BuildFault>;
 
-/// Makes a node of `ai.onnx.ml` ready.
-pub(crate) fn build(node: &NodeProto) -> Built {
+/// Makes a node of a version of `ai.onnx.ml` ready.
+pub(crate) fn build(node: &NodeProto, version: i64) -> Built {
     let attributes = Attributes(node);
     match node.op_type.as_str() {
         "ArrayFeatureExtractor" => Ok(Box::new(arrange::ArrayFeatureExtractor)),
@@ -55,7 +55,7 @@ pub(crate) fn build(node: &NodeProto) -> Built {
         "DictVectorizer" => boxed(maps::DictVectorizer::new(attributes)),
         "FeatureVectorizer" => boxed(arrange::FeatureVectorizer::new(attributes)),
         "Imputer" => boxed(scale::Imputer::new(attributes)),
-        "LabelEncoder" => boxed(encode::LabelEncoder::new(attributes)),
+        "LabelEncoder" => boxed(encode::LabelEncoder::new(attributes, version)),
         "LinearClassifier" => boxed(linear::LinearClassifier::new(attributes)),
         "LinearRegressor" => boxed(linear::LinearRegressor::new(attributes)),
         "Normalizer" => boxed(scale::Normalizer::new(attributes)),

@@ -14,6 +14,7 @@ const TOLERANCE: f64 = 1e-5;
 #[derive(Deserialize)]
 struct Case {
     name: String,
+    version: i64,
     node: String,
     inputs: Vec<Item>,
     outputs: Vec<Item>,
@@ -99,7 +100,7 @@ fn difference(found: &Value, expected: &Value) -> Option<String> {
 
 fn fault(case: &Case) -> Option<String> {
     let node = NodeProto::decode(&bytes(&case.node)[..]).unwrap();
-    let operator = match build(&node) {
+    let operator = match build(&node, case.version) {
         Ok(operator) => operator,
         Err(fault) => return Some(format!("cannot be built: {fault}")),
     };

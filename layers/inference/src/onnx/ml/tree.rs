@@ -73,7 +73,9 @@ impl Operator for TreeRegressor {
         let targets = self.forests.targets;
         let shown = |(place, (score, voted)): (usize, (f64, bool))| {
             let base = self.base[place % targets];
-            (if voted { score + base } else { base }) as f32
+            // Of several targets, one without votes scores 0 in ONNX Runtime, whatever its base value is.
+            let unvoted = if targets == 1 { base } else { 0.0 };
+            (if voted { score + base } else { unvoted }) as f32
         };
         let mut data: Vec<f32> = scores.into_iter().zip(voted).enumerate().map(shown).collect();
         data.chunks_exact_mut(targets).for_each(|row| self.post_transform.apply(row));
@@ -124,13 +126,27 @@ impl TreeClassifier {
         best.unwrap_or(0)
     }
 
-    /// Two classes, by the score of one of them.
-    fn by_one(&self, score: f32) -> (usize, [f32; 2]) {
-        let (above, second) = if self.one_voted && self.positive_weights {
-            (score > 0.5, Second::Complement)
-        } else {
-            (score > 0.0, Second::Opposite)
+    /// Two classes. What ONNX Runtime 1.31 does with base values is kept, though no exporter seems to write them so: a
+    /// class without votes scores 0, and two base values are for the margin of the second class.
+    #[expect(clippy::cast_possible_truncation, reason = "scores are 32-bit floats")]
+    fn two(&self, scores: &[f64], voted: &[bool]) -> (usize, [f32; 2]) {
+        let [first, second] = [scores[0], scores[1]];
+        let (first, second) = match self.base[..] {
+            [_, base] if voted[1] => (-(base + first), Some(base + first)),
+            [base, _] => return self.by_both((first + base) as f32, None),
+            [base] => (first + base, voted[1].then_some(second)),
+            _ => (first, voted[1].then_some(second)),
         };
+        match second {
+            Some(second) => self.by_both(if voted[0] { first as f32 } else { 0.0 }, Some(second as f32)),
+            None => self.by_one(first as f32),
+        }
+    }
+
+    /// Two classes by the score of one of them, which stands for the second.
+    fn by_one(&self, score: f32) -> (usize, [f32; 2]) {
+        let probability = self.one_voted && self.positive_weights;
+        let second = if probability { Second::Complement } else { Second::Opposite };
         let shown = match self.post_transform {
             PostTransform::Probit => {
                 let mut shown = [score];
@@ -139,30 +155,19 @@ impl TreeClassifier {
             }
             other => other.second(score, second),
         };
-        (usize::from(above), shown)
+        (self.wins(score), shown)
     }
 
-    /// Two classes that both have scores.
-    fn by_two(&self, mut scores: [f32; 2]) -> (usize, [f32; 2]) {
-        let least = if self.one_voted && self.positive_weights { 0.5 } else { 0.0 };
-        let class = usize::from(scores[1] > least);
-        self.post_transform.apply(&mut scores);
-        (class, scores)
+    fn by_both(&self, first: f32, second: Option<f32>) -> (usize, [f32; 2]) {
+        let mut shown = [first, second.unwrap_or(0.0)];
+        let class = self.wins(second.unwrap_or(first));
+        self.post_transform.apply(&mut shown);
+        (class, shown)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "scores are 32-bit floats")]
-    fn two(&self, scores: &[f64], voted: &[bool]) -> (usize, [f32; 2]) {
-        match self.base[..] {
-            [_, base] if voted[1] => {
-                let score = (base + scores[0]) as f32;
-                self.by_two([-score, score])
-            }
-            [first, second] => self.by_two([(scores[0] + first) as f32, (scores[1] + second) as f32]),
-            [base] if voted[1] => self.by_two([(scores[0] + base) as f32, scores[1] as f32]),
-            [base] => self.by_one((scores[0] + base) as f32),
-            _ if voted[1] => self.by_two([scores[0] as f32, scores[1] as f32]),
-            _ => self.by_one(scores[0] as f32),
-        }
+    /// Whether a score makes the second class win.
+    fn wins(&self, score: f32) -> usize {
+        usize::from(score > if self.one_voted && self.positive_weights { 0.5 } else { 0.0 })
     }
 }
 
@@ -184,6 +189,7 @@ impl Operator for TreeClassifier {
             places.push(self.many(&mut scores, voted));
             shown.extend(scores);
         }
-        Ok(vec![Value::Tensor(self.labels.take(&places)), Array::table(rows, classes, shown).into()])
+        let labels = if classes == 2 && !self.one_voted { self.labels.positions() } else { self.labels.clone() };
+        Ok(vec![Value::Tensor(labels.take(&places)), Array::table(rows, classes, shown).into()])
     }
 }
