@@ -41,6 +41,18 @@ impl PostTransform {
         }
     }
 
+    /// The attribute `post_transform` of `TreeEnsemble`, a number.
+    pub(crate) fn of_number(attributes: Attributes<'_>) -> Result<Self, AttributeFault> {
+        match attributes.int("post_transform").unwrap_or(0) {
+            0 => Ok(Self::None),
+            1 => Ok(Self::Softmax),
+            2 => Ok(Self::Logistic),
+            3 => Ok(Self::SoftmaxZero),
+            4 => Ok(Self::Probit),
+            other => Err(AttributeFault::new("post_transform", format!("has the value {other}"))),
+        }
+    }
+
     /// The scores of a row in place. A single score is only ever made a quantile.
     pub(crate) fn apply(self, scores: &mut [f32]) {
         match self {

@@ -227,3 +227,103 @@ fn add_votes(
     }
     Ok(votes)
 }
+
+/// The ensemble of a `TreeEnsemble` (version 5). Its branches lead to branches or to leaves, which have one vote each.
+pub(crate) fn ensemble_5(attributes: Attributes<'_>, targets: usize) -> Result<Ensemble, TreeFault> {
+    let (ids, weights) = (attributes.ints("leaf_targetids"), attributes.tensor_numbers("leaf_weights")?);
+    as_many("leaf_weights", weights.len(), ids.len(), "leaves")?;
+    let vote = |(id, weight): (&i64, f64)| Ok(Vote { target: index("leaf_targetids", *id)?, weight });
+    let votes = ids.iter().zip(weights).map(vote).collect::<Result<Vec<_>, TreeFault>>()?;
+    let tests = tests_5(attributes)?;
+    let features = attributes.ints("nodes_featureids");
+    as_many("nodes_featureids", features.len(), tests.len(), "nodes")?;
+    let missing = attributes.ints("nodes_missing_value_tracks_true");
+    if !missing.is_empty() {
+        as_many("nodes_missing_value_tracks_true", missing.len(), tests.len(), "nodes")?;
+    }
+    let mut leaves = Leaves { first: tests.len(), votes: Vec::new(), count: votes.len() };
+    let [yes, no] = ["true", "false"].map(|way| leaves.children(attributes, way, tests.len()));
+    let (yes, no) = (yes?, no?);
+    let branch = |(place, test): (usize, Test)| {
+        Ok(Node::Branch(Branch {
+            feature: index("nodes_featureids", features[place])?,
+            test,
+            when_true: yes[place],
+            when_false: no[place],
+            missing_is_true: missing.get(place).is_some_and(|missing| *missing != 0),
+        }))
+    };
+    let mut nodes = tests.into_iter().enumerate().map(branch).collect::<Result<Vec<_>, TreeFault>>()?;
+    nodes.extend(leaves.votes.into_iter().map(|vote| Node::Leaf(vote..vote + 1)));
+    let root = |root: &i64| index("tree_roots", *root);
+    let roots = attributes.ints("tree_roots").iter().map(root).collect::<Result<Vec<_>, TreeFault>>()?;
+    Ok(Ensemble::new(nodes, roots, votes, targets)?)
+}
+
+/// Leaves that are told by their places in a list: each way to one becomes a node of its own after the branches.
+struct Leaves {
+    first: usize,
+    /// The vote of each such node.
+    votes: Vec<usize>,
+    count: usize,
+}
+
+impl Leaves {
+    /// The nodes that branches lead to on a way, `true` or `false`.
+    fn children(&mut self, attributes: Attributes<'_>, way: &str, branches: usize) -> Result<Vec<usize>, TreeFault> {
+        let (ids, kinds) = (format!("nodes_{way}nodeids"), format!("nodes_{way}leafs"));
+        let (found, is_leaf) = (attributes.ints(&ids), attributes.ints(&kinds));
+        as_many(&ids, found.len(), branches, "nodes")?;
+        as_many(&kinds, is_leaf.len(), branches, "nodes")?;
+        let child = |(id, is_leaf): (&i64, &i64)| {
+            let id = index(&ids, *id)?;
+            if *is_leaf == 0 {
+                // One that is no branch would be taken for a leaf.
+                return if id < branches { Ok(id) } else { Err(fault(&ids, format!("has the value {id}"))) };
+            }
+            if id >= self.count {
+                return Err(fault(&ids, format!("names leaf {id}, but there are {}", self.count)));
+            }
+            self.votes.push(id);
+            Ok(self.first + self.votes.len() - 1)
+        };
+        found.iter().zip(is_leaf).map(child).collect()
+    }
+}
+
+/// What branches ask. The sets of `BRANCH_MEMBER` follow one another, with NaN between them.
+fn tests_5(attributes: Attributes<'_>) -> Result<Vec<Test>, TreeFault> {
+    let (modes, splits) = (attributes.tensor_numbers("nodes_modes")?, attributes.tensor_numbers("nodes_splits")?);
+    as_many("nodes_splits", splits.len(), modes.len(), "nodes")?;
+    let members = attributes.tensor_numbers("membership_values")?;
+    let mut sets = members.split(|member| member.is_nan());
+    let test = |(mode, split): (&f64, f64)| {
+        let comparison = match *mode {
+            0.0 => Comparison::LessOrEqual,
+            1.0 => Comparison::Less,
+            2.0 => Comparison::GreaterOrEqual,
+            3.0 => Comparison::Greater,
+            4.0 => Comparison::Equal,
+            5.0 => Comparison::NotEqual,
+            6.0 => {
+                let set = sets.next().filter(|set| !set.is_empty());
+                let none = || fault("membership_values", "has fewer sets than there are nodes of mode 6");
+                return Ok(Test::Member(set.ok_or_else(none)?.into()));
+            }
+            other => return Err(fault("nodes_modes", format!("has the value {other}"))),
+        };
+        Ok(Test::Compare(comparison, split))
+    };
+    modes.iter().zip(splits).map(test).collect()
+}
+
+/// How votes become scores: `aggregate_function` of version 5.
+pub(crate) fn aggregate_5(attributes: Attributes<'_>) -> Result<Aggregate, TreeFault> {
+    match attributes.int("aggregate_function").unwrap_or(1) {
+        0 => Ok(Aggregate::Average),
+        1 => Ok(Aggregate::Sum),
+        2 => Ok(Aggregate::Min),
+        3 => Ok(Aggregate::Max),
+        other => Err(fault("aggregate_function", format!("has the value {other}"))),
+    }
+}

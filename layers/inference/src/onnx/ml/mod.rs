@@ -63,6 +63,7 @@ pub(crate) fn build(node: &NodeProto, version: i64) -> Built {
         "Scaler" => boxed(scale::Scaler::new(attributes)),
         "SVMClassifier" => boxed(svm::SvmClassifier::new(attributes)),
         "SVMRegressor" => boxed(svm::SvmRegressor::new(attributes)),
+        "TreeEnsemble" => tree::ensemble_operator(attributes),
         "TreeEnsembleClassifier" => tree::classifier(attributes),
         "TreeEnsembleRegressor" => tree::regressor(attributes),
         "ZipMap" => boxed(maps::ZipMap::new(attributes)),

@@ -153,6 +153,7 @@ operators! {
     scaler_is_what_onnx_runtime_has: "Scaler",
     svm_classifier_is_what_onnx_runtime_has: "SVMClassifier",
     svm_regressor_is_what_onnx_runtime_has: "SVMRegressor",
+    tree_ensemble_is_what_onnx_runtime_has: "TreeEnsemble",
     tree_ensemble_classifier_is_what_onnx_runtime_has: "TreeEnsembleClassifier",
     tree_ensemble_regressor_is_what_onnx_runtime_has: "TreeEnsembleRegressor",
     zip_map_is_what_onnx_runtime_has: "ZipMap",

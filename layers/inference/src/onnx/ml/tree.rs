@@ -4,7 +4,7 @@
 use super::{Array, BuildFault, Built, Labels, Operator, RunFault, Tensor, Value, class_labels, input};
 use crate::onnx::attributes::Attributes;
 use crate::onnx::post_transform::{PostTransform, Second};
-use crate::onnx::tree_ensemble::{Voters, aggregate, ensemble};
+use crate::onnx::tree_ensemble::{Voters, aggregate, aggregate_5, ensemble, ensemble_5};
 use crate::trees::{Aggregate, Ensemble, Forest, Scores};
 
 /// The same trees for rows of either type: each is compared in its own.
@@ -81,6 +81,37 @@ impl Operator for TreeRegressor {
         data.chunks_exact_mut(targets).for_each(|row| self.post_transform.apply(row));
         Ok(vec![Array::table(rows, targets, data).into()])
     }
+}
+
+/// `TreeEnsemble`: a score for each target, in the type of the input.
+#[derive(Debug)]
+struct TreeEnsemble(TreeRegressor);
+
+pub(super) fn ensemble_operator(attributes: Attributes<'_>) -> Built {
+    let targets = usize::try_from(attributes.int("n_targets").unwrap_or(1)).unwrap_or(0);
+    let trees = ensemble_5(attributes, targets)?;
+    let forests = Forests::new(&trees, aggregate_5(attributes)?);
+    let post_transform = PostTransform::of_number(attributes)?;
+    Ok(Box::new(TreeEnsemble(TreeRegressor { forests, base: vec![0.0; targets], post_transform })))
+}
+
+impl Operator for TreeEnsemble {
+    fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault> {
+        let Tensor::Double(_) = input(inputs, 0)?.tensor()? else { return self.0.run(inputs) };
+        if self.0.post_transform == PostTransform::None {
+            let (rows, Scores { scores, voted }) = self.0.forests.run(inputs)?;
+            let shown = scores.into_iter().zip(voted).map(|(score, voted)| if voted { score } else { 0.0 });
+            let table = Array::table(rows, self.0.forests.targets, shown.collect());
+            return Ok(vec![Value::Tensor(Tensor::Double(table))]);
+        }
+        let shown = self.0.run(inputs)?;
+        shown.into_iter().map(|value| Ok(Value::Tensor(Tensor::Double(doubled(value.tensor()?)?)))).collect()
+    }
+}
+
+fn doubled(tensor: &Tensor) -> Result<Array<f64>, RunFault> {
+    let floats = tensor.to_floats()?;
+    Ok(floats.like(floats.data.iter().copied().map(f64::from).collect()))
 }
 
 /// The class with the greatest score. With two classes the leaves may vote for one of them alone: its score is a
