@@ -41,7 +41,8 @@ impl PostTransform {
         }
     }
 
-    /// The attribute `post_transform` of `TreeEnsemble`, a number.
+    /// The attribute `post_transform` of `TreeEnsemble`, a number as the standard says; ONNX Runtime 1.31 has 1 and 2 the
+    /// other way round.
     pub(crate) fn of_number(attributes: Attributes<'_>) -> Result<Self, AttributeFault> {
         match attributes.int("post_transform").unwrap_or(0) {
             0 => Ok(Self::None),
