@@ -1,7 +1,7 @@
 //! The attributes of a node, by name and type.
 
-use super::proto::{AttributeProto, NodeProto, TensorProto};
 use super::tensor;
+use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto};
 
 /// Why an attribute cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

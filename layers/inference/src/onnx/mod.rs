@@ -1,9 +1,12 @@
 //! ONNX files: their messages, and the operators that models of tables are made of.
 
 mod attributes;
+#[cfg(test)]
+mod cases;
 mod ml;
+mod model;
 mod post_transform;
-mod proto;
+mod standard;
 mod tensor;
 mod tree_ensemble;
 mod value;

@@ -2,8 +2,8 @@
 
 use half::{bf16, f16};
 
-use super::proto::TensorProto;
 use super::value::{Array, Tensor};
+use tract_onnx::pb::TensorProto;
 
 /// `TensorProto.DataType`, as far as it is read.
 pub(crate) mod data_type {
@@ -59,7 +59,7 @@ pub(crate) fn length(tensor: &TensorProto) -> Result<usize, TensorFault> {
 #[expect(clippy::cast_precision_loss, reason = "said above; indices and labels are read as whole numbers elsewhere")]
 pub(crate) fn numbers(tensor: &TensorProto) -> Result<Vec<f64>, TensorFault> {
     use data_type::{BFLOAT16, BOOL, DOUBLE, FLOAT, FLOAT16, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64};
-    if tensor.data_location != 0 || !tensor.external_data.is_empty() {
+    if tensor.data_location.unwrap_or(0) != 0 || !tensor.external_data.is_empty() {
         return Err(TensorFault::External);
     }
     let raw = &tensor.raw_data[..];
@@ -94,7 +94,7 @@ pub(crate) fn numbers(tensor: &TensorProto) -> Result<Vec<f64>, TensorFault> {
 /// A tensor of one of the types that flow between nodes.
 pub(crate) fn read(tensor: &TensorProto) -> Result<Tensor, TensorFault> {
     use data_type::{BOOL, DOUBLE, FLOAT, INT32, INT64, STRING};
-    if tensor.data_location != 0 || !tensor.external_data.is_empty() {
+    if tensor.data_location.unwrap_or(0) != 0 || !tensor.external_data.is_empty() {
         return Err(TensorFault::External);
     }
     let raw = &tensor.raw_data[..];
@@ -108,9 +108,8 @@ pub(crate) fn read(tensor: &TensorProto) -> Result<Tensor, TensorFault> {
             Tensor::Bool(array(tensor, typed.chain(raw.iter().map(|byte| *byte != 0)).collect())?)
         }
         STRING => {
-            let text = |bytes: &prost::bytes::Bytes| {
-                std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| TensorFault::NotUtf8)
-            };
+            let text =
+                |bytes: &Vec<u8>| std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| TensorFault::NotUtf8);
             Tensor::String(array(tensor, tensor.string_data.iter().map(text).collect::<Result<_, _>>()?)?)
         }
         other => return Err(TensorFault::Type(other)),
@@ -151,7 +150,7 @@ mod tests {
     use super::*;
 
     fn tensor(data_type: i32, dims: &[i64], raw: Vec<u8>) -> TensorProto {
-        TensorProto { data_type, dims: dims.to_vec(), raw_data: raw.into(), ..TensorProto::default() }
+        TensorProto { data_type, dims: dims.to_vec(), raw_data: raw, ..TensorProto::default() }
     }
 
     #[test]
@@ -175,7 +174,7 @@ mod tests {
             TensorFault::Dimensions(vec![1 << 40, 1 << 40])
         );
         assert_eq!(fault(tensor(data_type::STRING, &[0], vec![])), TensorFault::Type(8));
-        let external = TensorProto { data_location: 1, ..tensor(data_type::FLOAT, &[1], Vec::new()) };
+        let external = TensorProto { data_location: Some(1), ..tensor(data_type::FLOAT, &[1], Vec::new()) };
         assert_eq!(fault(external), TensorFault::External);
     }
 }

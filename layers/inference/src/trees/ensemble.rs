@@ -136,7 +136,8 @@ pub enum Fault {
     TooMany(usize),
 }
 
-/// Trees that vote together. Every node is reached from one root on one way.
+/// Trees that vote together. Every node is reached from one root on one way, but for those that a chain of equal
+/// comparisons was made one of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ensemble {
     nodes: Vec<Node>,
@@ -151,8 +152,9 @@ impl Ensemble {
     ///
     /// # Errors
     /// What is no ensemble: see [`Fault`].
-    pub fn new(nodes: Vec<Node>, roots: Vec<usize>, votes: Vec<Vote>, targets: usize) -> Result<Self, Fault> {
-        check_ways(&nodes, &roots)?;
+    pub fn new(mut nodes: Vec<Node>, roots: Vec<usize>, votes: Vec<Vote>, targets: usize) -> Result<Self, Fault> {
+        let absorbed = absorb_chains(&mut nodes);
+        check_ways(&nodes, &roots, &absorbed)?;
         let mut features = 0;
         for (place, node) in nodes.iter().enumerate() {
             match node {
@@ -211,7 +213,55 @@ impl Ensemble {
     }
 }
 
-fn check_ways(nodes: &[Node], roots: &[usize]) -> Result<(), Fault> {
+/// Makes sets of members of chains: LightGBM's exporter writes "one of these categories" as a branch for each of them,
+/// all of which lead to one child on a yes. Tells which nodes nothing leads to any more.
+fn absorb_chains(nodes: &mut [Node]) -> Vec<bool> {
+    let mut ways = vec![0_usize; nodes.len()];
+    for node in &*nodes {
+        if let Node::Branch(branch) = node {
+            for next in [branch.when_true, branch.when_false] {
+                ways.get_mut(next).into_iter().for_each(|ways| *ways += 1);
+            }
+        }
+    }
+    let mut absorbed = vec![false; nodes.len()];
+    for place in 0..nodes.len() {
+        let Node::Branch(mut first) = nodes[place].clone() else { continue };
+        let Some(mut set) = members(&first.test).map(<[f64]>::to_vec) else { continue };
+        let alone = set.len();
+        while let Some((next, second)) = next_of_chain(nodes, &first).filter(|(next, _)| ways[*next] == 1) {
+            set.extend(members(&second.test).unwrap_or_default());
+            ways[next] = 0;
+            ways.get_mut(first.when_true).into_iter().for_each(|ways| *ways -= 1);
+            absorbed[next] = true;
+            first.when_false = second.when_false;
+            first.missing_is_true |= second.missing_is_true;
+        }
+        if set.len() > alone {
+            first.test = Test::Member(set.into());
+            nodes[place] = Node::Branch(first);
+        }
+    }
+    absorbed
+}
+
+/// What a value is asked to be one of, if that is what is asked.
+fn members(test: &Test) -> Option<&[f64]> {
+    match test {
+        Test::Compare(Comparison::Equal, value) => Some(std::slice::from_ref(value)),
+        Test::Member(set) => Some(set),
+        Test::Compare(..) => None,
+    }
+}
+
+/// The branch after a no that asks the same feature the same kind of question and has the same yes.
+fn next_of_chain<'a>(nodes: &'a [Node], first: &Branch) -> Option<(usize, &'a Branch)> {
+    let Some(Node::Branch(second)) = nodes.get(first.when_false) else { return None };
+    let same = first.feature == second.feature && first.when_true == second.when_true;
+    (same && members(&second.test).is_some()).then_some((first.when_false, second))
+}
+
+fn check_ways(nodes: &[Node], roots: &[usize], absorbed: &[bool]) -> Result<(), Fault> {
     if roots.is_empty() {
         return Err(Fault::Empty);
     }
@@ -237,7 +287,8 @@ fn check_ways(nodes: &[Node], roots: &[usize]) -> Result<(), Fault> {
             }
         }
     }
-    reached.iter().position(|reached| !reached).map_or(Ok(()), |place| Err(Fault::Unreached(place)))
+    let unreached = |(reached, absorbed): (&bool, &bool)| !reached && !absorbed;
+    reached.iter().zip(absorbed).position(unreached).map_or(Ok(()), |place| Err(Fault::Unreached(place)))
 }
 
 fn check_votes(node: usize, range: &Range<usize>, votes: &[Vote], targets: usize) -> Result<(), Fault> {
@@ -286,6 +337,21 @@ mod tests {
         assert_eq!(fault(vec![leaf(), leaf()], vec![0]), Fault::Unreached(1));
         assert_eq!(fault(vec![leaf()], vec![3]), Fault::Outside { from: "root 0".into(), to: 3, nodes: 1 });
         assert_eq!(fault(vec![], vec![]), Fault::Empty);
+    }
+
+    #[test]
+    fn given_a_chain_of_categories_that_leads_to_one_child_then_it_is_a_set_of_them() {
+        let equal = |value, when_true, when_false| {
+            let test = Test::Compare(Comparison::Equal, value);
+            Node::Branch(Branch { feature: 0, test, when_true, when_false, missing_is_true: false })
+        };
+        // 1, 2 or 5: a yes.
+        let nodes = vec![equal(1.0, 3, 1), equal(2.0, 3, 2), equal(5.0, 3, 4), Node::Leaf(0..1), Node::Leaf(1..2)];
+        let ensemble = Ensemble::new(nodes, vec![0], votes(), 2).unwrap();
+        for (value, yes) in [(1.0, true), (2.0, true), (5.0, true), (3.0, false), (f64::NAN, false)] {
+            assert_eq!(ensemble.leaf_of(0, &[value])[0].target, usize::from(!yes), "{value}");
+        }
+        assert_eq!(fault(vec![equal(1.0, 1, 0), Node::Leaf(0..0)], vec![0]), Fault::ReachedTwice(0));
     }
 
     #[test]

@@ -12,9 +12,9 @@ mod tree;
 use std::fmt;
 
 use super::attributes::{AttributeFault, Attributes};
-use super::proto::NodeProto;
 use super::tree_ensemble::TreeFault;
 use super::value::{Array, Labels, RunFault, Tensor, Value};
+use tract_onnx::pb::NodeProto;
 
 /// A node that is ready to run.
 pub(crate) trait Operator: fmt::Debug + Send + Sync {
