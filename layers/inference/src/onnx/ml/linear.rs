@@ -1,6 +1,8 @@
 //! `LinearRegressor` and `LinearClassifier`.
 
-use super::{Array, BuildFault, Labels, Operator, RunFault, Value, class_labels, floats, numbers, places_of_greatest};
+use super::{
+    Array, BuildFault, Labels, Operator, RunFault, Value, class_labels, floats, numbers, places_of_greatest, targets,
+};
 use crate::onnx::attributes::Attributes;
 use crate::onnx::post_transform::{PostTransform, Second};
 
@@ -56,10 +58,10 @@ pub(super) struct LinearRegressor {
 
 impl LinearRegressor {
     pub(super) fn new(attributes: Attributes<'_>) -> Result<Self, BuildFault> {
-        let targets = usize::try_from(attributes.int("targets").unwrap_or(1)).unwrap_or(0);
+        let targets = targets(attributes, "targets")?;
         let mut intercepts = numbers(attributes, "intercepts");
         if intercepts.is_empty() {
-            intercepts = vec![0.0; targets.min(numbers(attributes, "coefficients").len())];
+            intercepts = vec![0.0; targets];
         }
         let linear = Linear::new(numbers(attributes, "coefficients"), intercepts, targets)?;
         Ok(Self { linear, post_transform: PostTransform::of(attributes)? })

@@ -96,6 +96,16 @@ fn class_labels(attributes: Attributes<'_>, ints: &str, strings: &str) -> Result
     }
 }
 
+/// How many targets a node may have: a score is kept for each of them and each row.
+const MAX_TARGETS: i64 = 65_536;
+
+/// How many targets a node has; 1 if it does not say.
+fn targets(attributes: Attributes<'_>, name: &str) -> Result<usize, BuildFault> {
+    let count = attributes.int(name).unwrap_or(1);
+    let fits = usize::try_from(count).ok().filter(|_| (1..=MAX_TARGETS).contains(&count));
+    fits.ok_or_else(|| BuildFault::attribute(name, format!("is {count}; it may be 1 to {MAX_TARGETS}")))
+}
+
 /// 32-bit numbers of an attribute.
 fn numbers(attributes: Attributes<'_>, name: &str) -> Vec<f32> {
     attributes.get(name).map_or_else(Vec::new, |attribute| attribute.floats.clone())

@@ -1,7 +1,7 @@
 //! `TreeEnsembleRegressor` and `TreeEnsembleClassifier`: the votes of [`trees`](crate::trees), with base values, post
 //! transform and labels.
 
-use super::{Array, BuildFault, Built, Labels, Operator, RunFault, Tensor, Value, class_labels, input};
+use super::{Array, BuildFault, Built, Labels, Operator, RunFault, Tensor, Value, class_labels, input, targets};
 use crate::onnx::attributes::Attributes;
 use crate::onnx::post_transform::{PostTransform, Second};
 use crate::onnx::tree_ensemble::{Voters, aggregate, aggregate_5, ensemble, ensemble_5};
@@ -51,7 +51,7 @@ struct TreeRegressor {
 }
 
 pub(super) fn regressor(attributes: Attributes<'_>) -> Built {
-    let targets = usize::try_from(attributes.int("n_targets").unwrap_or(1)).unwrap_or(0);
+    let targets = targets(attributes, "n_targets")?;
     let trees = ensemble(attributes, Voters::Targets, targets)?;
     let base = attributes.numbers("base_values")?;
     let base = match base.len() {
@@ -88,7 +88,7 @@ impl Operator for TreeRegressor {
 struct TreeEnsemble(TreeRegressor);
 
 pub(super) fn ensemble_operator(attributes: Attributes<'_>) -> Built {
-    let targets = usize::try_from(attributes.int("n_targets").unwrap_or(1)).unwrap_or(0);
+    let targets = targets(attributes, "n_targets")?;
     let trees = ensemble_5(attributes, targets)?;
     let forests = Forests::new(&trees, aggregate_5(attributes)?);
     let post_transform = PostTransform::of_number(attributes)?;
