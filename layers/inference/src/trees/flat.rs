@@ -26,6 +26,19 @@ impl<V: Value> FlatNode<V> {
         (self.feature & !MISSING_GOES_FIRST) as usize
     }
 
+    /// The child for a value of at most the split; none of a leaf.
+    pub(super) fn first_child(&self) -> Option<u32> {
+        (!self.split.is_nan()).then_some(self.first)
+    }
+
+    pub(super) const fn split(&self) -> V {
+        self.split
+    }
+
+    pub(super) const fn missing_goes_first(&self) -> bool {
+        self.feature & MISSING_GOES_FIRST != 0
+    }
+
     /// The node after this one for a value.
     #[inline]
     pub(super) fn next(&self, value: V) -> u32 {

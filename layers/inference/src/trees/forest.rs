@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::ensemble::{Ensemble, Node, Vote};
 use super::flat::{Flat, FlatNode};
+use super::masks::Masks;
 use super::walk::{Value, walk};
 
 /// How many trees, or rows, are walked at a time.
@@ -51,13 +52,17 @@ pub struct Forest<V> {
     targets: usize,
     features: usize,
     aggregate: Aggregate,
+    /// The same trees as words, when they are small enough: some times quicker.
+    masks: Option<Masks<V>>,
 }
 
 impl<V: Value> Forest<V> {
     /// Makes an ensemble ready.
     #[must_use]
     pub fn new(ensemble: &Ensemble, aggregate: Aggregate) -> Self {
-        let Flat { nodes, leaves, roots } = Flat::of(ensemble);
+        let flat = Flat::of(ensemble);
+        let masks = Masks::of(&flat, ensemble.features());
+        let Flat { nodes, leaves, roots } = flat;
         let single =
             (aggregate == Aggregate::Sum || aggregate == Aggregate::Average).then(|| single(ensemble)).flatten();
         let votes_of = |leaf: &usize| match &ensemble.nodes()[*leaf] {
@@ -73,7 +78,7 @@ impl<V: Value> Forest<V> {
             None => Leaves::Many { ranges: ranges.collect(), votes: ensemble.votes().to_vec() },
         };
         let (targets, features) = (ensemble.targets(), ensemble.features());
-        Self { nodes, roots, leaves, targets, features, aggregate }
+        Self { nodes, roots, leaves, targets, features, aggregate, masks }
     }
 
     /// How many values a row must have at least.
@@ -103,7 +108,9 @@ impl<V: Value> Forest<V> {
             Aggregate::Max => f64::NEG_INFINITY,
         };
         let mut found = Scores { scores: vec![start; count * self.targets], voted: vec![false; count * self.targets] };
-        if count < LANES {
+        if let Some(masks) = &self.masks {
+            pulp::Arch::new().dispatch(|| self.by_masks(masks, rows, width, &mut found));
+        } else if count < LANES {
             for (row, values) in rows.chunks_exact(width).enumerate() {
                 self.row(values, row, &mut found);
             }
@@ -114,6 +121,31 @@ impl<V: Value> Forest<V> {
         }
         self.finish(&mut found);
         found
+    }
+
+    /// Some rows at a time by their words, the last ones one by one.
+    #[inline(always)]
+    fn by_masks(&self, masks: &Masks<V>, rows: &[V], width: usize, found: &mut Scores) {
+        let count = rows.len() / width;
+        let mut words = vec![[0; LANES]; masks.trees()];
+        let together = count / LANES * LANES;
+        for first in (0..together).step_by(LANES) {
+            let values = &rows[first * width..];
+            masks.words(|row, feature| values[row * width + feature], &mut words);
+            for (tree, words) in words.iter().enumerate() {
+                for (row, word) in words.iter().enumerate() {
+                    self.vote(tree, masks.leaf(tree, *word), first + row, found);
+                }
+            }
+        }
+        let mut words = vec![[0; 1]; if together < count { masks.trees() } else { 0 }];
+        for row in together..count {
+            let values = &rows[row * width..];
+            masks.words(|_, feature| values[feature], &mut words);
+            for (tree, [word]) in words.iter().enumerate() {
+                self.vote(tree, masks.leaf(tree, *word), row, found);
+            }
+        }
     }
 
     /// One row, through some trees at a time.

@@ -7,6 +7,7 @@
 mod ensemble;
 mod flat;
 mod forest;
+mod masks;
 mod walk;
 
 pub use ensemble::{Branch, Comparison, Ensemble, Fault, Node, Test, Vote};
