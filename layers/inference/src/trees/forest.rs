@@ -56,6 +56,24 @@ pub struct Forest<V> {
     masks: Option<Masks<V>>,
 }
 
+/// [`Forest::by_masks`], compiled for what the processor can do.
+struct ByMasks<'a, V> {
+    forest: &'a Forest<V>,
+    masks: &'a Masks<V>,
+    rows: &'a [V],
+    width: usize,
+    found: &'a mut Scores,
+}
+
+impl<V: Value> pulp::WithSimd for ByMasks<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        self.forest.by_masks(self.masks, self.rows, self.width, self.found);
+    }
+}
+
 impl<V: Value> Forest<V> {
     /// Makes an ensemble ready.
     #[must_use]
@@ -109,7 +127,7 @@ impl<V: Value> Forest<V> {
         };
         let mut found = Scores { scores: vec![start; count * self.targets], voted: vec![false; count * self.targets] };
         if let Some(masks) = &self.masks {
-            pulp::Arch::new().dispatch(|| self.by_masks(masks, rows, width, &mut found));
+            pulp::Arch::new().dispatch(ByMasks { forest: self, masks, rows, width, found: &mut found });
         } else if count < LANES {
             for (row, values) in rows.chunks_exact(width).enumerate() {
                 self.row(values, row, &mut found);
@@ -132,18 +150,38 @@ impl<V: Value> Forest<V> {
         for first in (0..together).step_by(LANES) {
             let values = &rows[first * width..];
             masks.words(|row, feature| values[row * width + feature], &mut words);
-            for (tree, words) in words.iter().enumerate() {
-                for (row, word) in words.iter().enumerate() {
-                    self.vote(tree, masks.leaf(tree, *word), first + row, found);
-                }
-            }
+            self.votes_of_words(masks, &words, first, found);
         }
         let mut words = vec![[0; 1]; if together < count { masks.trees() } else { 0 }];
         for row in together..count {
             let values = &rows[row * width..];
             masks.words(|_, feature| values[feature], &mut words);
-            for (tree, [word]) in words.iter().enumerate() {
-                self.vote(tree, masks.leaf(tree, *word), row, found);
+            self.votes_of_words(masks, &words, row, found);
+        }
+    }
+
+    /// The votes of all trees for rows from the first on.
+    #[inline(always)]
+    fn votes_of_words<const ROWS: usize>(
+        &self,
+        masks: &Masks<V>,
+        words: &[[u64; ROWS]],
+        first: usize,
+        found: &mut Scores,
+    ) {
+        if let (Leaves::Single { weights, .. }, 1) = (&self.leaves, self.targets) {
+            let mut sums = [0.0; ROWS];
+            for (tree, words) in words.iter().enumerate() {
+                for (sum, word) in sums.iter_mut().zip(words) {
+                    *sum += weights[masks.leaf(tree, *word) as usize];
+                }
+            }
+            found.scores[first..first + ROWS].copy_from_slice(&sums);
+            return;
+        }
+        for (tree, words) in words.iter().enumerate() {
+            for (row, word) in words.iter().enumerate() {
+                self.vote(tree, masks.leaf(tree, *word), first + row, found);
             }
         }
     }

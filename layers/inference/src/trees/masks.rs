@@ -27,8 +27,8 @@ struct MaskTest<V> {
 pub(super) struct Masks<V> {
     /// The tests of each feature, by split.
     tests: Vec<Vec<MaskTest<V>>>,
-    /// The leaves of each tree: their places among the flat nodes.
-    leaves: Vec<Vec<u32>>,
+    /// The leaves of each tree, and nothing up to [`MAX_LEAVES`]: their places among the flat nodes.
+    leaves: Vec<[u32; MAX_LEAVES]>,
 }
 
 impl<V: Value> Masks<V> {
@@ -38,7 +38,9 @@ impl<V: Value> Masks<V> {
         for (tree, root) in (0..).zip(&flat.roots) {
             let mut reading = Reading { nodes: &flat.nodes, tree, branches: 0, leaves: Vec::new() };
             reading.read(*root, &mut masks.tests)?;
-            masks.leaves.push(reading.leaves);
+            let mut leaves = [0; MAX_LEAVES];
+            leaves.iter_mut().zip(reading.leaves).for_each(|(to, from)| *to = from);
+            masks.leaves.push(leaves);
         }
         for tests in &mut masks.tests {
             tests.sort_by(|one, other| one.split.partial_cmp(&other.split).unwrap_or(std::cmp::Ordering::Equal));
@@ -71,10 +73,11 @@ impl<V: Value> Masks<V> {
                 if greatest <= test.split {
                     break;
                 }
-                for (word, x) in words[test.tree as usize].iter_mut().zip(x) {
-                    // All ones when it passes.
-                    *word &= test.left | u64::from(x > test.split).wrapping_sub(1);
-                }
+                let (left, split) = (test.left, test.split);
+                // All ones where it passes.
+                let passes: [u64; ROWS] = std::array::from_fn(|row| u64::from(x[row] > split).wrapping_sub(1));
+                let word = &mut words[test.tree as usize];
+                *word = std::array::from_fn(|row| word[row] & (left | passes[row]));
             }
         }
     }
@@ -82,7 +85,8 @@ impl<V: Value> Masks<V> {
     /// The place among the flat nodes of the leaf that a word begins with.
     #[inline(always)]
     pub(super) fn leaf(&self, tree: usize, word: u64) -> u32 {
-        self.leaves[tree][word.trailing_zeros() as usize]
+        // A leaf is always left; the remainder says that no place is outside.
+        self.leaves[tree][word.trailing_zeros() as usize % MAX_LEAVES]
     }
 }
 

@@ -101,39 +101,3 @@ fn given_real_exports_when_they_are_run_then_they_give_what_onnx_runtime_gives()
         names.iter().filter_map(|name| Some(format!("{name}: {}", fault(&folder, name)?))).collect();
     assert!(faults.is_empty(), "{} of {} differ:\n{}", faults.len(), names.len(), faults.join("\n"));
 }
-
-#[test]
-#[ignore = "scratch"]
-#[expect(clippy::print_stdout, reason = "scratch")]
-fn scratch_speed() {
-    use crate::onnx::value::{Array, Tensor};
-    use std::time::Instant;
-    let model = Model::parse(&std::fs::read("/tmp/p2.onnx").unwrap()).unwrap();
-    let x: Vec<f32> =
-        std::fs::read("/tmp/p2.f32").unwrap().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-    let run = |rows: &[f32]| {
-        let value = Value::Tensor(Tensor::Float(Array::table(rows.len() / 20, 20, rows.to_vec())));
-        model.run(HashMap::from([("x".to_owned(), value)])).unwrap()
-    };
-    for _ in 0..50 {
-        run(&x[..20]);
-    }
-    let mut ts: Vec<f64> = (0..300)
-        .map(|i| {
-            let t = Instant::now();
-            run(&x[i * 20..i * 20 + 20]);
-            t.elapsed().as_secs_f64()
-        })
-        .collect();
-    ts.sort_by(f64::total_cmp);
-    println!("ours one row us {}", ts[150] * 1e6);
-    let mut ts: Vec<f64> = (0..5)
-        .map(|_| {
-            let t = Instant::now();
-            run(&x);
-            t.elapsed().as_secs_f64()
-        })
-        .collect();
-    ts.sort_by(f64::total_cmp);
-    println!("ours 10000 rows ms {}", ts[0] * 1e3);
-}
