@@ -8,8 +8,7 @@ mod cross_encoder;
 mod encoder;
 mod error;
 mod kernel;
-#[expect(dead_code, reason = "work in progress")]
-mod onnx;
+pub mod onnx;
 mod ports;
 mod text_encoder;
 mod tokens;

@@ -1,7 +1,7 @@
 //! The attributes of a node, by name and type.
 
 use super::tensor;
-use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto};
+use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
 /// Why an attribute cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +38,22 @@ impl<'a> Attributes<'a> {
     /// A whole number.
     pub(crate) fn int(self, name: &str) -> Option<i64> {
         self.get(name).map(|attribute| attribute.i)
+    }
+
+    /// A 32-bit float.
+    pub(crate) fn float(self, name: &str) -> Option<f32> {
+        self.get(name).map(|attribute| attribute.f)
+    }
+
+    /// A whole number that is 0 or not.
+    pub(crate) fn flag(self, name: &str) -> bool {
+        self.int(name).is_some_and(|number| number != 0)
+    }
+
+    /// A graph inside the node.
+    pub(crate) fn graph(self, name: &str) -> Result<&'a GraphProto, AttributeFault> {
+        let graph = self.get(name).and_then(|attribute| attribute.g.as_ref());
+        graph.ok_or_else(|| AttributeFault::new(name, "is needed"))
     }
 
     /// Texts; none when it is absent.

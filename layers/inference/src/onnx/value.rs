@@ -1,6 +1,7 @@
 //! What flows between nodes: tensors, and the maps of `ai.onnx.ml`.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Values with their shape, in row-major order.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +17,16 @@ impl<T> Array<T> {
     #[must_use]
     pub fn table(rows: usize, width: usize, data: Vec<T>) -> Self {
         Self { shape: vec![rows, width], data }
+    }
+
+    /// A single value without dimensions.
+    pub(crate) fn single(value: T) -> Self {
+        Self { shape: Vec::new(), data: vec![value] }
+    }
+
+    /// A vector.
+    pub(crate) fn vector(data: Vec<T>) -> Self {
+        Self { shape: vec![data.len()], data }
     }
 
     /// The same shape with other values.
@@ -80,6 +91,24 @@ impl Tensor {
         }
     }
 
+    /// Some of the rows of a tensor that has any.
+    pub(crate) fn rows_from(&self, rows: Range<usize>) -> Self {
+        fn of<T: Clone>(array: &Array<T>, rows: Range<usize>) -> Array<T> {
+            let width: usize = array.shape[1..].iter().product();
+            let mut shape = array.shape.clone();
+            shape[0] = rows.len();
+            Array { shape, data: array.data[rows.start * width..rows.end * width].to_vec() }
+        }
+        match self {
+            Self::Float(array) => Self::Float(of(array, rows)),
+            Self::Double(array) => Self::Double(of(array, rows)),
+            Self::Int64(array) => Self::Int64(of(array, rows)),
+            Self::Int32(array) => Self::Int32(of(array, rows)),
+            Self::Bool(array) => Self::Bool(of(array, rows)),
+            Self::String(array) => Self::String(of(array, rows)),
+        }
+    }
+
     /// Numbers as 32-bit floats, rounded where they are not.
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "said above")]
     pub(crate) fn to_floats(&self) -> Result<Cow<'_, Array<f32>>, RunFault> {
@@ -91,6 +120,50 @@ impl Tensor {
             other => return Err(RunFault::of_type("a tensor of numbers", other.type_name())),
         })
     }
+}
+
+/// A type that tensors have values of.
+pub(crate) trait Element: Clone + Default + Send + Sync + std::fmt::Debug + 'static {
+    /// The tensor's name as ONNX writes it.
+    const NAME: &'static str;
+
+    /// The values of a tensor of this type.
+    fn array(tensor: &Tensor) -> Option<&Array<Self>>;
+    /// A tensor of values of this type.
+    fn tensor(array: Array<Self>) -> Tensor;
+
+    /// The values of a tensor that must be of this type.
+    fn of(tensor: &Tensor) -> Result<&Array<Self>, RunFault> {
+        Self::array(tensor).ok_or_else(|| RunFault::of_type(Self::NAME, tensor.type_name()))
+    }
+}
+
+macro_rules! elements {
+    ($($kind:ty: $variant:ident, $name:literal;)*) => {
+        $(impl Element for $kind {
+            const NAME: &'static str = $name;
+
+            fn array(tensor: &Tensor) -> Option<&Array<Self>> {
+                match tensor {
+                    Tensor::$variant(array) => Some(array),
+                    _ => None,
+                }
+            }
+
+            fn tensor(array: Array<Self>) -> Tensor {
+                Tensor::$variant(array)
+            }
+        })*
+    };
+}
+
+elements! {
+    f32: Float, "tensor(float)";
+    f64: Double, "tensor(double)";
+    i64: Int64, "tensor(int64)";
+    i32: Int32, "tensor(int32)";
+    bool: Bool, "tensor(bool)";
+    String: String, "tensor(string)";
 }
 
 /// Names of classes, or keys of a map.
@@ -163,6 +236,30 @@ impl Value {
         }
     }
 
+    /// How many values it holds.
+    pub(crate) fn values(&self) -> usize {
+        match self {
+            Self::Tensor(tensor) | Self::Map(_, tensor) => tensor.shape().iter().product(),
+            Self::Maps(_, array) => array.data.len(),
+        }
+    }
+
+    /// Adds the rows of another tensor of this type.
+    pub(crate) fn append(&mut self, other: Self) -> Result<(), RunFault> {
+        fn to<T>(array: &mut Array<T>, other: Array<T>) {
+            array.shape[0] += other.shape[0];
+            array.data.extend(other.data);
+        }
+        match (self, other) {
+            (Self::Tensor(Tensor::Float(array)), Self::Tensor(Tensor::Float(other))) => to(array, other),
+            (Self::Tensor(Tensor::Double(array)), Self::Tensor(Tensor::Double(other))) => to(array, other),
+            (Self::Tensor(Tensor::Int64(array)), Self::Tensor(Tensor::Int64(other))) => to(array, other),
+            (Self::Tensor(Tensor::String(array)), Self::Tensor(Tensor::String(other))) => to(array, other),
+            (found, other) => return Err(RunFault::of_type(found.type_name(), other.type_name())),
+        }
+        Ok(())
+    }
+
     pub(crate) fn tensor(&self) -> Result<&Tensor, RunFault> {
         match self {
             Self::Tensor(tensor) => Ok(tensor),
@@ -202,6 +299,20 @@ pub enum RunFault {
     /// An input is missing.
     #[error("input {0} is missing")]
     Missing(usize),
+    /// What it makes would be more than the limits allow.
+    #[error("would make {needed} values, and {allowed} are allowed; send fewer rows at a time")]
+    TooLarge {
+        /// How many values.
+        needed: usize,
+        /// How many there may be.
+        allowed: usize,
+    },
+    /// The run took longer than it may.
+    #[error("was stopped: the run may take {limit_ms} ms; send fewer rows at a time")]
+    Time {
+        /// How long it may take, in milliseconds.
+        limit_ms: u128,
+    },
 }
 
 impl RunFault {

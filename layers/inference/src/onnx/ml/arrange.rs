@@ -21,6 +21,10 @@ impl FeatureVectorizer {
 }
 
 impl Operator for FeatureVectorizer {
+    fn needed(&self, _: &[&Value], rows: usize) -> usize {
+        rows.saturating_mul(self.0.iter().sum())
+    }
+
     fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault> {
         if inputs.len() != self.0.len() {
             return Err(RunFault::Value(format!("takes {} inputs, and is given {}", self.0.len(), inputs.len())));
@@ -50,6 +54,12 @@ impl Operator for FeatureVectorizer {
 pub(super) struct ArrayFeatureExtractor;
 
 impl Operator for ArrayFeatureExtractor {
+    fn needed(&self, inputs: &[&Value], _: usize) -> usize {
+        let width = |x: &&Value| x.tensor().ok().and_then(|x| x.shape().last().copied()).unwrap_or(1).max(1);
+        let rows = inputs.first().map_or(1, |x| x.values() / width(x));
+        inputs.get(1).map_or(0, |places| places.values()).saturating_mul(rows)
+    }
+
     fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault> {
         let (x, places) = (input(inputs, 0)?.tensor()?, input(inputs, 1)?.tensor()?);
         let Tensor::Int64(places) = places else {

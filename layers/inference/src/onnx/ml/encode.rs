@@ -246,6 +246,10 @@ impl OneHotEncoder {
 }
 
 impl Operator for OneHotEncoder {
+    fn needed(&self, inputs: &[&Value], _: usize) -> usize {
+        inputs.first().map_or(0, |x| x.values()).saturating_mul(self.columns)
+    }
+
     fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault> {
         let x = input(inputs, 0)?.tensor()?;
         let places = self.find(x)?;

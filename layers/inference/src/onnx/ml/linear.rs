@@ -69,6 +69,14 @@ impl LinearRegressor {
 }
 
 impl Operator for LinearRegressor {
+    fn needed(&self, _: &[&Value], rows: usize) -> usize {
+        rows.saturating_mul(self.linear.intercepts.len())
+    }
+
+    fn is_by_rows(&self) -> bool {
+        true
+    }
+
     fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault> {
         let (rows, mut scores) = self.linear.scores(&*floats(inputs)?)?;
         let targets = self.linear.intercepts.len();
@@ -127,6 +135,14 @@ impl LinearClassifier {
 }
 
 impl Operator for LinearClassifier {
+    fn needed(&self, _: &[&Value], rows: usize) -> usize {
+        rows.saturating_mul(self.labels.len().max(self.linear.intercepts.len()))
+    }
+
+    fn is_by_rows(&self) -> bool {
+        true
+    }
+
     fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault> {
         let (rows, mut scores) = self.linear.scores(&*floats(inputs)?)?;
         let classes = self.linear.intercepts.len();

@@ -94,6 +94,10 @@ fn spread<T: Clone>(places: &[Option<usize>], width: usize, values: impl Iterato
 }
 
 impl Operator for CastMap {
+    fn needed(&self, _: &[&Value], rows: usize) -> usize {
+        rows.saturating_mul(self.width.unwrap_or(0))
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "the operator cuts floats to whole numbers")]
     fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault> {
         let (keys, values) = map(inputs)?;
@@ -148,6 +152,10 @@ impl DictVectorizer {
 }
 
 impl Operator for DictVectorizer {
+    fn needed(&self, _: &[&Value], rows: usize) -> usize {
+        rows.saturating_mul(self.0.len())
+    }
+
     fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault> {
         fn each<T: Clone + Default>(places: &[Option<usize>], values: &Array<T>) -> Array<T> {
             let value = |place: &Option<usize>| place.map_or_else(T::default, |place| values.data[place].clone());

@@ -12,6 +12,8 @@ mod tree;
 use std::fmt;
 
 use super::attributes::{AttributeFault, Attributes};
+use super::budget::Budget;
+use super::fault::ModelFault;
 use super::tree_ensemble::TreeFault;
 use super::value::{Array, Labels, RunFault, Tensor, Value};
 use tract_onnx::pb::NodeProto;
@@ -20,6 +22,55 @@ use tract_onnx::pb::NodeProto;
 pub(crate) trait Operator: fmt::Debug + Send + Sync {
     /// The node's outputs.
     fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault>;
+
+    /// How many values it makes of inputs whose first one has so many rows, when they may be more than it is given.
+    fn needed(&self, _: &[&Value], _: usize) -> usize {
+        0
+    }
+
+    /// Whether each row of its one input is looked at by itself, and that takes time.
+    fn is_by_rows(&self) -> bool {
+        false
+    }
+}
+
+/// How many rows an operator that goes row by row is given between two looks at the clock.
+const ROWS: usize = 512;
+
+/// The outputs of a node, within a budget.
+pub(crate) fn run(operator: &dyn Operator, inputs: &[&Value], budget: &Budget) -> Result<Vec<Value>, RunFault> {
+    let first = inputs.first().copied();
+    let rows = match first {
+        Some(Value::Tensor(tensor)) if tensor.shape().len() > 1 => tensor.shape()[0],
+        Some(Value::Tensor(_) | Value::Map(..)) | None => 1,
+        Some(Value::Maps(_, array)) => array.shape.first().copied().unwrap_or(1),
+    };
+    let values = first.map_or(0, Value::values);
+    budget.values(operator.needed(inputs, rows).max(values))?;
+    match first {
+        Some(Value::Tensor(tensor)) if operator.is_by_rows() && tensor.shape().len() == 2 && rows > ROWS => {
+            in_parts(operator, tensor, rows, budget)
+        }
+        _ => operator.run(inputs),
+    }
+}
+
+/// The outputs of an operator that goes row by row, some rows at a time.
+fn in_parts(operator: &dyn Operator, x: &Tensor, rows: usize, budget: &Budget) -> Result<Vec<Value>, RunFault> {
+    let mut found: Vec<Value> = Vec::new();
+    let mut first = 0;
+    while first < rows {
+        budget.time()?;
+        let last = (first + ROWS).min(rows);
+        let part = operator.run(&[&Value::Tensor(x.rows_from(first..last))])?;
+        if found.is_empty() {
+            found = part;
+        } else {
+            found.iter_mut().zip(part).try_for_each(|(found, part)| found.append(part))?;
+        }
+        first = last;
+    }
+    Ok(found)
 }
 
 /// Why a node cannot be made ready.
@@ -34,10 +85,13 @@ pub enum BuildFault {
     /// Its trees cannot be taken.
     #[error(transparent)]
     Trees(#[from] TreeFault),
+    /// A graph inside it cannot be taken.
+    #[error(transparent)]
+    Graph(#[from] Box<ModelFault>),
 }
 
 impl BuildFault {
-    fn attribute(name: &str, reason: impl Into<String>) -> Self {
+    pub(crate) fn attribute(name: &str, reason: impl Into<String>) -> Self {
         Self::Attribute(AttributeFault::new(name, reason))
     }
 }

@@ -212,6 +212,14 @@ impl SvmClassifier {
 }
 
 impl Operator for SvmClassifier {
+    fn needed(&self, _: &[&Value], rows: usize) -> usize {
+        rows.saturating_mul(self.labels.len().saturating_mul(self.labels.len()))
+    }
+
+    fn is_by_rows(&self) -> bool {
+        true
+    }
+
     fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault> {
         let x = floats(inputs)?;
         let of_row = |row: &[f32]| match &self.machine {

@@ -67,6 +67,14 @@ pub(super) fn regressor(attributes: Attributes<'_>) -> Built {
 }
 
 impl Operator for TreeRegressor {
+    fn needed(&self, _: &[&Value], rows: usize) -> usize {
+        rows.saturating_mul(self.forests.targets)
+    }
+
+    fn is_by_rows(&self) -> bool {
+        true
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "scores are 32-bit floats")]
     fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault> {
         let (rows, Scores { scores, voted }) = self.forests.run(inputs)?;
@@ -96,6 +104,14 @@ pub(super) fn ensemble_operator(attributes: Attributes<'_>) -> Built {
 }
 
 impl Operator for TreeEnsemble {
+    fn needed(&self, _: &[&Value], rows: usize) -> usize {
+        rows.saturating_mul(self.0.forests.targets)
+    }
+
+    fn is_by_rows(&self) -> bool {
+        true
+    }
+
     fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault> {
         let Tensor::Double(_) = input(inputs, 0)?.tensor()? else { return self.0.run(inputs) };
         if self.0.post_transform == PostTransform::None {
@@ -203,6 +219,14 @@ impl TreeClassifier {
 }
 
 impl Operator for TreeClassifier {
+    fn needed(&self, _: &[&Value], rows: usize) -> usize {
+        rows.saturating_mul(self.labels.len())
+    }
+
+    fn is_by_rows(&self) -> bool {
+        true
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "scores are 32-bit floats")]
     fn run(&self, inputs: &[&Value]) -> Result<Vec<Value>, RunFault> {
         let (rows, Scores { scores, voted }) = self.forests.run(inputs)?;

@@ -4,6 +4,8 @@
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use tract_onnx::pb::{GraphProto, NodeProto, OperatorSetIdProto};
+
 use super::*;
 use crate::onnx::cases::{Item, difference};
 
@@ -72,7 +74,7 @@ fn given_nodes_that_wait_for_one_another_when_they_are_read_then_one_of_them_is_
     let node = |name: &str, input: &str, output: &str| NodeProto {
         name: name.to_owned(),
         op_type: "Binarizer".to_owned(),
-        domain: ML.to_owned(),
+        domain: "ai.onnx.ml".to_owned(),
         input: vec![input.to_owned()],
         output: vec![output.to_owned()],
         ..NodeProto::default()
