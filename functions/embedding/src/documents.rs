@@ -196,7 +196,7 @@ impl Documents {
         for input in inputs {
             bytes += input.size_bytes();
             if let Some(object) = &input.object {
-                bytes += object::size_bytes(self.objects.as_ref(), tenant, object, most).await?;
+                bytes = bytes.saturating_add(object::size_bytes(self.objects.as_ref(), tenant, object).await?);
             }
             if bytes > most {
                 return Ok(false);

@@ -9,10 +9,11 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::operation::head_object::HeadObjectError;
+use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::EncodingType;
 use bytes::Bytes;
-use mandi_core::ports::{ObjectKey, ObjectPage, ObjectPrefix, Objects, ObjectsError, PutOutcome};
+use mandi_core::ports::{ObjectKey, ObjectPage, ObjectPrefix, Objects, ObjectsError, PutGrant, PutOutcome, SignedPut};
 
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 1024;
@@ -41,7 +42,10 @@ impl S3Objects {
     pub fn new(client: Client, bucket: impl Into<String>) -> Self {
         Self { client, bucket: bucket.into() }
     }
+}
 
+#[async_trait]
+impl Objects for S3Objects {
     async fn size_bytes(&self, key: &ObjectKey) -> Result<Option<u64>, ObjectsError> {
         let answer = self.client.head_object().bucket(&self.bucket).key(checked(key)?).send().await;
         match answer {
@@ -50,10 +54,18 @@ impl S3Objects {
             Err(error) => Err(fault(error)),
         }
     }
-}
 
-#[async_trait]
-impl Objects for S3Objects {
+    async fn sign_put(&self, key: &ObjectKey, grant: &PutGrant) -> Result<SignedPut, ObjectsError> {
+        let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| ObjectsError::Unavailable(error);
+        let length = i64::try_from(grant.size_bytes).map_err(|error| unavailable(error.into()))?;
+        let validity = PresigningConfig::expires_in(grant.valid_for).map_err(|error| unavailable(error.into()))?;
+        // S3 refuses content of another length than the one that was signed.
+        let put = self.client.put_object().bucket(&self.bucket).key(checked(key)?).content_length(length);
+        let signed = put.presigned(validity).await.map_err(fault)?;
+        let headers = signed.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Ok(SignedPut { url: signed.uri().to_owned(), headers })
+    }
+
     async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, ObjectsError> {
         match self.client.get_object().bucket(&self.bucket).key(checked(key)?).send().await {
             Ok(found) => content(found).await.map(Some),

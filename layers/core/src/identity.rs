@@ -87,6 +87,18 @@ permissions! {
     EmbeddingsCreate => "embeddings.create",
     /// Read usage and cost.
     UsageRead => "usage.read",
+    /// Read models, their versions and how they are rolled out.
+    ModelsRead => "models.read",
+    /// Create and delete models, and register versions.
+    ModelsWrite => "models.write",
+    /// Say which version serves, and roll back.
+    ModelsPromote => "models.promote",
+    /// Ask models for predictions.
+    PredictionsCreate => "predictions.create",
+    /// Send files for later use.
+    UploadsCreate => "uploads.create",
+    /// Read the audit trail.
+    AuditRead => "audit.read",
 }
 
 impl Permission {
@@ -103,8 +115,18 @@ impl Permission {
                 Self::KnowledgeRead,
                 Self::KnowledgeWrite,
                 Self::EmbeddingsCreate,
+                Self::ModelsRead,
+                Self::ModelsWrite,
+                Self::PredictionsCreate,
+                Self::UploadsCreate,
             ],
-            "viewer" => &[Self::ConversationsRead, Self::ConversationsWrite, Self::KnowledgeRead],
+            "viewer" => &[
+                Self::ConversationsRead,
+                Self::ConversationsWrite,
+                Self::KnowledgeRead,
+                Self::ModelsRead,
+                Self::PredictionsCreate,
+            ],
             _ => &[],
         }
     }

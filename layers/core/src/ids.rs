@@ -62,6 +62,26 @@ id!(
     "call_"
 );
 id!(
+    /// A model of the registry.
+    ModelId,
+    "mdl_"
+);
+id!(
+    /// A file that was sent, or is to be sent, for later use.
+    UploadId,
+    "upl_"
+);
+id!(
+    /// One traffic split of a model; its arms are drawn by it.
+    RolloutId,
+    "rol_"
+);
+id!(
+    /// An entry of the audit trail.
+    AuditId,
+    "aud_"
+);
+id!(
     /// Who holds a lease.
     LeaseOwner,
     "own_"

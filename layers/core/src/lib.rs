@@ -3,7 +3,9 @@
 //! Nothing here knows HTTP, AWS or Lambda. A port (a trait in [`ports`]) is where the outside begins; its
 //! adapters live in their own crates, and one conformance suite in `mandi-testkit` runs against all of them.
 
+pub mod audit;
 pub mod error;
+pub mod files;
 pub mod identity;
 pub mod ids;
 pub mod language;
@@ -15,6 +17,7 @@ pub mod settings;
 pub mod streams;
 pub mod text;
 pub mod time;
+pub mod uploads;
 
 pub use error::{FieldError, Problem, ProblemKind, Result};
 pub use identity::{Permission, Principal, TenantId};

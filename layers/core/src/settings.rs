@@ -57,6 +57,9 @@ settings! {
     TOKEN_TIMEOUT_MS = "MANDI_TOKEN_TIMEOUT_MS", Some("15000"), "longest wait between two tokens, in ms";
     STREAM_LEASE_MS = "MANDI_STREAM_LEASE_MS", Some("10000"), "after how long without a sign the writer of a stream is taken for dead, in ms";
     STREAM_KEEP_ALIVE_MS = "MANDI_STREAM_KEEP_ALIVE_MS", Some("10000"), "after how long without an event a stream sends a comment, in ms";
+    MODEL_CACHE_BYTES = "MANDI_MODEL_CACHE_BYTES", Some("1073741824"), "memory that loaded models may take together, in bytes";
+    INFERENCE_TIMEOUT_MS = "MANDI_INFERENCE_TIMEOUT_MS", Some("10000"), "longest time that one call of a model may take, in ms";
+    PUBLIC_URL = "MANDI_PUBLIC_URL", None, "base URL under which callers reach the runner, for the URLs that it signs; `http://127.0.0.1:<port>` when it is not set";
     DRAIN_MS = "MANDI_DRAIN_MS", Some("20000"), "how long the runner waits on SIGTERM for requests to end, in ms";
     OPENAPI = "MANDI_OPENAPI", None, "file of the whole OpenAPI document, beside the chat function's binary; a function alone serves its own part";
 }

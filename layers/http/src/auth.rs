@@ -41,6 +41,18 @@ needs! {
     EmbeddingsCreate,
     /// `usage.read`
     UsageRead,
+    /// `models.read`
+    ModelsRead,
+    /// `models.write`
+    ModelsWrite,
+    /// `models.promote`
+    ModelsPromote,
+    /// `predictions.create`
+    PredictionsCreate,
+    /// `uploads.create`
+    UploadsCreate,
+    /// `audit.read`
+    AuditRead,
 }
 
 /// A verified caller who has the permission `P`. There is no other way to a tenant in a handler.

@@ -7,5 +7,5 @@ mod objects;
 mod records;
 
 pub use data_dir::{DataDir, DataDirError, Found, Secret, look, secret_of};
-pub use objects::FileObjects;
+pub use objects::{Doorway, FileObjects, PutQuery, ReceiveFault};
 pub use records::RedbRecords;

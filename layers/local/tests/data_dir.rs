@@ -88,7 +88,8 @@ fn what_a_killed_process_left_half_written_is_removed() {
     fs::write(&left, "half").unwrap();
 
     let data = DataDir::open(folder.path()).unwrap();
-    mandi_local::FileObjects::open(&data).unwrap();
+    let doorway = mandi_local::Doorway::new("http://127.0.0.1/x", data.secret().clone(), Arc::new(SystemClock));
+    mandi_local::FileObjects::open(&data, doorway).unwrap();
 
     assert!(!left.exists());
 }

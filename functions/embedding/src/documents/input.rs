@@ -208,7 +208,7 @@ impl DocumentInput {
             (None, None, Some(_)) if self.format.is_some() => {
                 Err(Problem::field("/format", "it is of `content`; what an object holds is said by its extension"))
             }
-            (None, None, Some(object)) => object::parts(object).map(drop),
+            (None, None, Some(object)) => mandi_core::files::parts(object, object::POINTER).map(drop),
             (None, None, None) => Err(Problem::field(
                 "/content",
                 "give the text as `content`, or `fields` for a type that has them, or a file's key as `object`",

@@ -11,7 +11,7 @@ pub use language_model::{
     Abilities, ChatMessage, Delta, FinishReason, Generation, GenerationStream, LanguageModel, ModelError, ModelRef,
     Role, TimeoutPhase, TokenUsage,
 };
-pub use objects::{ObjectKey, ObjectPage, ObjectPrefix, Objects, ObjectsError, PutOutcome};
+pub use objects::{ObjectKey, ObjectPage, ObjectPrefix, Objects, ObjectsError, PutGrant, PutOutcome, SignedPut};
 pub use records::{
     Condition, Fields, Key, MAX_RECORD_BYTES, MAX_SORT_BYTES, MAX_TRANSACTION_WRITES, Order, Page, Partition, Query,
     Range, Record, Records, RecordsError, Update, Value, Write,

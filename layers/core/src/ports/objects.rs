@@ -1,6 +1,7 @@
 //! The store of artefacts and data: whole values of any size under a key.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -62,6 +63,24 @@ pub struct ObjectPage {
     pub next: Option<String>,
 }
 
+/// What a signed URL lets its holder send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutGrant {
+    /// How long the content is, in bytes: no more and no less.
+    pub size_bytes: u64,
+    /// For how long the URL holds.
+    pub valid_for: Duration,
+}
+
+/// A URL to which content can be sent without a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedPut {
+    /// Where to send it, by the method PUT. A secret until it has run out.
+    pub url: String,
+    /// Headers that have to be sent with it, by name.
+    pub headers: Vec<(String, String)>,
+}
+
 /// What became of a put-if-absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutOutcome {
@@ -118,6 +137,12 @@ pub trait Objects: Send + Sync + fmt::Debug {
 
     /// Reads `range` (end excluded, in bytes); an end past the object's is cut to it.
     async fn get_range(&self, key: &ObjectKey, range: std::ops::Range<u64>) -> Result<Option<Bytes>, ObjectsError>;
+
+    /// How long an object is, in bytes; `None` when there is none.
+    async fn size_bytes(&self, key: &ObjectKey) -> Result<Option<u64>, ObjectsError>;
+
+    /// A URL to which an object can be sent, in place of what is there, without a token of this platform.
+    async fn sign_put(&self, key: &ObjectKey, grant: &PutGrant) -> Result<SignedPut, ObjectsError>;
 
     /// Writes an object in place of what is there. A reader sees the old or the new one, whole.
     async fn put(&self, key: &ObjectKey, content: Bytes) -> Result<(), ObjectsError>;

@@ -2,6 +2,8 @@
 
 mod listing;
 mod names;
+mod received;
+mod signed;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -11,11 +13,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use mandi_core::ports::{ObjectKey, ObjectPage, ObjectPrefix, Objects, ObjectsError, PutOutcome};
+use mandi_core::ports::{ObjectKey, ObjectPage, ObjectPrefix, Objects, ObjectsError, PutGrant, PutOutcome, SignedPut};
 use tempfile::{NamedTempFile, PersistError};
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::faults::is_full;
+
+pub use received::ReceiveFault;
+pub use signed::{Doorway, PutQuery};
 
 /// The longest key, in bytes: that of S3.
 const MAX_KEY_BYTES: usize = 1024;
@@ -31,16 +36,17 @@ pub struct FileObjects(Arc<Store>);
 struct Store {
     root: PathBuf,
     temporary: PathBuf,
+    doorway: Doorway,
     /// Holds the folder's lock.
     _data: Arc<DataDir>,
 }
 
 impl FileObjects {
-    /// Opens the store, and removes what a process that was killed left half written.
+    /// Opens the store, and removes what a process that was killed left half written. Signed URLs lead to `doorway`.
     ///
     /// # Errors
     /// [`DataDirError::Io`].
-    pub fn open(data: &Arc<DataDir>) -> Result<Self, DataDirError> {
+    pub fn open(data: &Arc<DataDir>, doorway: Doorway) -> Result<Self, DataDirError> {
         let root = data.objects_folder();
         let temporary = root.join(".temporary");
         let failed = |source| DataDirError::Io { path: temporary.clone(), source };
@@ -48,7 +54,7 @@ impl FileObjects {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => fs::create_dir_all(&temporary).map_err(failed)?,
         }
-        Ok(Self(Arc::new(Store { root, temporary, _data: Arc::clone(data) })))
+        Ok(Self(Arc::new(Store { root, temporary, doorway, _data: Arc::clone(data) })))
     }
 
     async fn run<T: Send + 'static>(
@@ -82,6 +88,21 @@ impl Objects for FileObjects {
             read_range(file, &range).map(|content| Some(content.into())).map_err(fault)
         })
         .await
+    }
+
+    async fn size_bytes(&self, key: &ObjectKey) -> Result<Option<u64>, ObjectsError> {
+        self.run(key.as_str(), |_, path| {
+            let found = present(fs::metadata(path))?;
+            Ok(found.filter(fs::Metadata::is_file).map(|found| found.len()))
+        })
+        .await
+    }
+
+    async fn sign_put(&self, key: &ObjectKey, grant: &PutGrant) -> Result<SignedPut, ObjectsError> {
+        if key.as_str().len() > MAX_KEY_BYTES {
+            return Err(ObjectsError::KeyTooLong);
+        }
+        Ok(self.0.doorway.sign(key, grant))
     }
 
     async fn put(&self, key: &ObjectKey, content: Bytes) -> Result<(), ObjectsError> {
@@ -132,16 +153,26 @@ impl Objects for FileObjects {
 }
 
 impl Store {
-    /// Writes the content durably, then gives it its name by `rename`.
+    /// Writes the content, then names it.
     fn write(
         &self,
         path: &Path,
         content: &[u8],
         rename: impl Fn(NamedTempFile, &Path) -> Result<File, PersistError>,
     ) -> io::Result<()> {
-        let folder = path.parent().unwrap_or(&self.root);
         let mut file = NamedTempFile::new_in(&self.temporary)?;
         file.write_all(content)?;
+        self.name(file, path, rename)
+    }
+
+    /// Makes what was written durable, then gives it its name by `rename`.
+    fn name(
+        &self,
+        mut file: NamedTempFile,
+        path: &Path,
+        rename: impl Fn(NamedTempFile, &Path) -> Result<File, PersistError>,
+    ) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(&self.root);
         file.as_file().sync_all()?;
         for _ in 0..TRIES {
             make_folders(folder)?;

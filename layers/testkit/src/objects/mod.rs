@@ -78,6 +78,7 @@ macro_rules! objects_suite {
             an_object_of_several_megabytes_is_kept
             a_range_is_cut_out_of_the_object
             a_range_outside_the_object_says_its_size
+            an_object_says_its_size
             put_if_absent_leaves_what_is_there
             put_if_absent_writes_again_after_a_delete
             only_one_of_many_put_if_absent_wins

@@ -65,6 +65,16 @@ pub async fn a_range_outside_the_object_says_its_size(fixture: &Fixture) {
     }
 }
 
+/// In bytes; of an absent object there is none.
+pub async fn an_object_says_its_size(fixture: &Fixture) {
+    let place = Place::fresh();
+    fixture.store.put(&place.key(&["a"]), Bytes::from_static(b"0123456789")).await.unwrap();
+    fixture.store.put(&place.key(&["empty"]), Bytes::new()).await.unwrap();
+    assert_eq!(fixture.store.size_bytes(&place.key(&["a"])).await.unwrap(), Some(10));
+    assert_eq!(fixture.store.size_bytes(&place.key(&["empty"])).await.unwrap(), Some(0));
+    assert_eq!(fixture.store.size_bytes(&place.key(&["absent"])).await.unwrap(), None);
+}
+
 /// And says so.
 pub async fn put_if_absent_leaves_what_is_there(fixture: &Fixture) {
     let key = Place::fresh().key(&["a"]);
