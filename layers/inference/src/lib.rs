@@ -10,6 +10,7 @@ mod error;
 mod kernel;
 pub mod onnx;
 mod ports;
+pub mod signature;
 mod text_encoder;
 mod tokens;
 pub mod trees;
