@@ -1,0 +1,38 @@
+//! The registry of models, and predictions by them.
+//!
+//! `router` serves Lambda and laptop alike; what it needs of the outside is in [`PredictionState`]. A version is checked
+//! when it is registered and never changes; which version serves is said by stages, and every change is in the audit
+//! trail.
+
+#[cfg(feature = "lambda")]
+pub mod lambda;
+mod registry;
+mod routes;
+mod serving;
+mod state;
+
+use axum::Router;
+use mandi_http::openapi;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use state::{PredictionParts, PredictionState};
+
+/// The routes, behind the gate.
+pub fn router(state: PredictionState) -> Router {
+    let gate = state.gate.clone();
+    gate.guard(routes(state))
+}
+
+/// The routes without the gate, for a runner that puts several functions behind one.
+pub fn routes(state: PredictionState) -> Router {
+    routes::all().with_state(state).split_for_parts().0
+}
+
+/// The OpenAPI document of these routes.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let described: OpenApiRouter<PredictionState> =
+        OpenApiRouter::with_openapi(openapi::Base::openapi()).merge(routes::all());
+    openapi::completed(described.into_openapi())
+}

@@ -1,0 +1,203 @@
+//! The registry: models, their versions, and which of them serves.
+
+mod model;
+mod register;
+mod sample;
+mod stages;
+mod store;
+
+use std::sync::Arc;
+
+use mandi_core::audit::AuditTrail;
+use mandi_core::ids::ModelId;
+use mandi_core::ports::{Objects, Records};
+use mandi_core::uploads::Uploads;
+use mandi_core::{Clock, Permission, Principal, Problem, Result, TenantId};
+
+pub(crate) use model::{Model, Version};
+pub(crate) use register::NewVersion;
+pub(crate) use sample::escaped;
+pub(crate) use stages::{RolledBack, Rollout, Split, Stage, StageName};
+pub(crate) use store::artifact_key;
+
+use crate::serving::Engines;
+use store::{Store, event};
+
+/// The most models of a tenant.
+const MAX_MODELS: usize = 1_000;
+/// The longest name, in characters.
+const MAX_NAME_CHARACTERS: usize = 100;
+/// The longest description, in characters.
+const MAX_DESCRIPTION_CHARACTERS: usize = 1_000;
+
+/// The registry of all tenants.
+#[derive(Clone, Debug)]
+pub(crate) struct Registry {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    engines: Engines,
+    uploads: Uploads,
+}
+
+/// What a model is to be called.
+#[derive(Clone, Debug)]
+pub(crate) struct Described {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+}
+
+impl Described {
+    fn check(&self) -> Result<()> {
+        let characters = self.name.chars().count();
+        if !(1..=MAX_NAME_CHARACTERS).contains(&characters) || self.name.trim() != self.name {
+            let detail = format!("it is 1 to {MAX_NAME_CHARACTERS} characters, without spaces at its ends");
+            return Err(Problem::field("/name", detail));
+        }
+        if self.description.as_ref().is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_CHARACTERS) {
+            return Err(Problem::field(
+                "/description",
+                format!("it is at most {MAX_DESCRIPTION_CHARACTERS} characters"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Registry {
+    /// The registry in a pair of stores.
+    pub(crate) fn new(
+        records: Arc<dyn Records>,
+        objects: Arc<dyn Objects>,
+        clock: Arc<dyn Clock>,
+        audit: AuditTrail,
+        engines: Engines,
+        uploads: Uploads,
+    ) -> Self {
+        Self { store: Store { records, objects, audit }, clock, engines, uploads }
+    }
+
+    /// Makes a model.
+    pub(crate) async fn create(&self, caller: &Principal, described: Described) -> Result<Model> {
+        described.check()?;
+        let (models, _) = self.store.page(&caller.tenant, MAX_MODELS, None).await?;
+        if models.len() >= MAX_MODELS {
+            return Err(Problem::conflict(format!("a tenant has at most {MAX_MODELS} models; delete one")));
+        }
+        let model = Model {
+            id: ModelId::generate(),
+            name: described.name,
+            description: described.description,
+            created_by: caller.user.clone(),
+            created_at: self.clock.now(),
+        };
+        self.store.create(caller, &model).await?;
+        Ok(model)
+    }
+
+    /// Describes a model anew.
+    pub(crate) async fn describe(&self, caller: &Principal, id: &str, described: Described) -> Result<Model> {
+        described.check()?;
+        let before = self.model(&caller.tenant, id).await?;
+        let after = Model { name: described.name, description: described.description, ..before.clone() };
+        self.store.replace(caller, &before, &after).await?;
+        Ok(after)
+    }
+
+    /// Deletes a model with all of its versions. One that serves in production needs the right to promote.
+    pub(crate) async fn delete(&self, caller: &Principal, id: &str) -> Result<Model> {
+        let model = self.model(&caller.tenant, id).await?;
+        if self.stage(&caller.tenant, &model.id, StageName::Production).await?.version.is_some() {
+            caller.require(Permission::ModelsPromote)?;
+        }
+        self.store.delete(caller, &model).await?;
+        Ok(model)
+    }
+
+    /// A model that has to be there.
+    pub(crate) async fn model(&self, tenant: &TenantId, id: &str) -> Result<Model> {
+        let id = ModelId::parse(id).ok_or_else(|| Problem::not_found("model"))?;
+        let found = self.store.find(tenant, &id).await?;
+        found.map(|(model, _)| model).ok_or_else(|| Problem::not_found("model"))
+    }
+
+    /// The model of a name, if there is one.
+    pub(crate) async fn named(&self, tenant: &TenantId, name: &str) -> Result<Option<Model>> {
+        match self.store.named(tenant, name).await? {
+            Some(id) => Ok(self.store.find(tenant, &id).await?.map(|(model, _)| model)),
+            None => Ok(None),
+        }
+    }
+
+    /// A page of models.
+    pub(crate) async fn page(
+        &self,
+        tenant: &TenantId,
+        limit: usize,
+        after: Option<String>,
+    ) -> Result<(Vec<Model>, Option<String>)> {
+        self.store.page(tenant, limit, after).await
+    }
+
+    /// A version that has to be there.
+    pub(crate) async fn version(&self, tenant: &TenantId, id: &ModelId, version: u32) -> Result<Version> {
+        let found = self.store.version(tenant, id, version).await?;
+        found.ok_or_else(|| Problem::not_found("version"))
+    }
+
+    /// A page of versions, latest first.
+    pub(crate) async fn versions(
+        &self,
+        tenant: &TenantId,
+        id: &ModelId,
+        limit: usize,
+        after: Option<String>,
+    ) -> Result<(Vec<Version>, Option<String>)> {
+        self.store.versions(tenant, id, limit, after).await
+    }
+
+    /// What serves at a stage.
+    pub(crate) async fn stage(&self, tenant: &TenantId, id: &ModelId, name: StageName) -> Result<Stage> {
+        Ok(self.store.stage(tenant, id, name).await?.stage)
+    }
+
+    /// Lets a version serve at a stage.
+    pub(crate) async fn deploy(
+        &self,
+        caller: &Principal,
+        id: &ModelId,
+        name: StageName,
+        version: u32,
+        rollout: Rollout,
+    ) -> Result<Stage> {
+        let tenant = &caller.tenant;
+        self.store.version(tenant, id, version).await?.ok_or_else(|| {
+            let detail = format!("the model has no version {version}");
+            Problem::field("/version", detail).of_kind(mandi_core::ProblemKind::Unprocessable)
+        })?;
+        let before = self.store.stage(tenant, id, name).await?;
+        let after = before.stage.deploy(version, rollout, self.clock.now())?;
+        let share = match rollout {
+            Rollout::All => "all calls".to_owned(),
+            Rollout::Share(kind, percent) => format!("{percent} % of the calls, as {kind:?}").to_lowercase(),
+        };
+        let event = event("model.deploy", id, Some(version), format!("{} in {}", share, name.name()));
+        let entry = self.store.audit.entry(caller, event)?;
+        self.store.replace_stage(tenant, id, name, (&before, &after), entry).await?;
+        Ok(after)
+    }
+
+    /// Takes back the last deployment at a stage.
+    pub(crate) async fn roll_back(
+        &self,
+        caller: &Principal,
+        id: &ModelId,
+        name: StageName,
+    ) -> Result<(Stage, RolledBack)> {
+        let before = self.store.stage(&caller.tenant, id, name).await?;
+        let (after, done) = before.stage.roll_back()?;
+        let outcome = format!("version {} serves in {} in place of {}", done.to, name.name(), done.from);
+        let entry = self.store.audit.entry(caller, event("model.rollback", id, Some(done.to), outcome))?;
+        self.store.replace_stage(&caller.tenant, id, name, (&before, &after), entry).await?;
+        Ok((after, done))
+    }
+}

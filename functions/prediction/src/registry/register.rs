@@ -1,0 +1,197 @@
+//! Registration of a version: the file is read, checked and kept, in this order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mandi_core::ids::{ModelId, UploadId};
+use mandi_core::{FieldError, Principal, Problem, ProblemKind, Result, files};
+use mandi_inference::onnx::ModelFault;
+use mandi_inference::signature::{Bound, Draft};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::model::{Artifact, Lineage, SampleCheck, Version};
+use super::sample::{self, Sample};
+use super::{Registry, store};
+use crate::serving::{Loaded, sha256};
+
+/// The longest file of a model, in bytes.
+pub(crate) const MAX_ARTIFACT_BYTES: u64 = 256 * 1024 * 1024;
+/// The most metrics of a version.
+const MAX_METRICS: usize = 100;
+
+/// Where a file comes from.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub(crate) enum ArtifactSource {
+    /// The id of an upload (`POST /v1/uploads`) whose bytes were sent.
+    Upload(String),
+    /// The key of a file in the tenant's folder of files.
+    Object(String),
+}
+
+/// A version that is to be registered.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewVersion {
+    /// The ONNX file; in a form, the field `file` takes its place.
+    #[serde(default)]
+    pub(crate) artifact: Option<ArtifactSource>,
+    /// What the file does not tell of its inputs and outputs.
+    #[serde(default)]
+    pub(crate) signature: Draft,
+    /// Rows, and what the model is expected to answer.
+    #[serde(default)]
+    pub(crate) sample: Option<Sample>,
+    /// Metrics of its training, by name, up to 100.
+    #[serde(default)]
+    pub(crate) metrics: BTreeMap<String, f64>,
+    /// Where it comes from.
+    #[serde(default)]
+    pub(crate) lineage: Lineage,
+}
+
+impl Registry {
+    /// Checks a file and registers it as the model's next version. What fails is not kept.
+    ///
+    /// # Errors
+    /// `unprocessable` with what of the file, its signature or its sample does not hold.
+    pub(crate) async fn register(
+        &self,
+        caller: &Principal,
+        id: &str,
+        new: NewVersion,
+        file: Option<Bytes>,
+    ) -> Result<Version> {
+        let model = self.model(&caller.tenant, id).await?;
+        new.check()?;
+        let (content, upload) = self.content(caller, &new, file).await?;
+        let checksum = sha256(&content);
+        let size_bytes = content.len() as u64;
+        let parsed = {
+            let content = content.clone();
+            tokio::task::spawn_blocking(move || Loaded::parse(&content)).await.map_err(Problem::internal)?
+        };
+        let loaded = Arc::new(parsed.map_err(|fault| unusable(&fault))?);
+        let file = loaded.model().signature();
+        let signature = new.signature.complete(file).map_err(of_signature)?;
+        let bound = Bound::new(signature.clone(), &file.inputs)
+            .map_err(|detail| Problem::field("/signature/inputs", detail).of_kind(ProblemKind::Unprocessable))?;
+        let producer = [&file.producer.name, &file.producer.version].map(String::as_str).join(" ");
+        let producer = Some(producer.trim().to_owned()).filter(|producer| !producer.is_empty());
+        let sample = self.try_out(&loaded, Arc::new(bound), new.sample.as_ref()).await?;
+        let key = store::artifact_key(&caller.tenant, &model.id, &checksum);
+        self.store.keep_artifact(&key, content).await?;
+        self.engines.keep(key, loaded).await;
+        let artifact = Artifact { sha256: checksum, size_bytes, producer };
+        let (created_at, model_id): (_, ModelId) = (self.clock.now(), model.id);
+        let version = self.store.add_version(caller, &model_id, |version| Version {
+            model_id: model_id.clone(),
+            version,
+            artifact: artifact.clone(),
+            signature: signature.clone(),
+            sample: sample.clone(),
+            metrics: new.metrics.clone(),
+            lineage: new.lineage.clone(),
+            created_by: caller.user.clone(),
+            created_at,
+        });
+        let version = version.await?;
+        if let Some(upload) = upload {
+            self.uploads.remove(&caller.tenant, &upload).await?;
+        }
+        Ok(version)
+    }
+
+    /// The bytes of the file, and the upload that brought them.
+    async fn content(
+        &self,
+        caller: &Principal,
+        new: &NewVersion,
+        file: Option<Bytes>,
+    ) -> Result<(Bytes, Option<UploadId>)> {
+        match (&new.artifact, file) {
+            (None, Some(file)) => Ok((file, None)),
+            (Some(ArtifactSource::Upload(id)), None) => {
+                let content = self.uploads.read(&caller.tenant, id, MAX_ARTIFACT_BYTES, "/artifact/upload").await?;
+                Ok((content, UploadId::parse(id)))
+            }
+            (Some(ArtifactSource::Object(object)), None) => Ok((self.object(caller, object).await?, None)),
+            (Some(_), Some(_)) => Err(Problem::field("/artifact", "the file is in the form; leave this out")),
+            (None, None) => {
+                Err(Problem::field("/artifact", "name an upload or an object, or send the file in a form as `file`"))
+            }
+        }
+    }
+
+    async fn object(&self, caller: &Principal, object: &str) -> Result<Bytes> {
+        const POINTER: &str = "/artifact/object";
+        let key = files::key(&caller.tenant, object, POINTER)?;
+        let size_bytes = self.store.objects.size_bytes(&key).await?.ok_or_else(|| files::missing(object, POINTER))?;
+        if size_bytes > MAX_ARTIFACT_BYTES {
+            let detail = format!("the file has {size_bytes} bytes; at most {MAX_ARTIFACT_BYTES} are taken");
+            return Err(Problem::field(POINTER, detail).of_kind(ProblemKind::TooLarge));
+        }
+        self.store.objects.get(&key).await?.ok_or_else(|| files::missing(object, POINTER))
+    }
+
+    /// Runs the sample, or a row that is made up of the signature.
+    async fn try_out(
+        &self,
+        loaded: &Arc<Loaded>,
+        bound: Arc<Bound>,
+        sample: Option<&Sample>,
+    ) -> Result<Option<SampleCheck>> {
+        let rows = match sample {
+            Some(sample) => sample.rows(&bound)?,
+            None => vec![sample::made_up(&bound)],
+        };
+        let count = rows.len();
+        let run = self.engines.run(loaded.clone(), bound.clone(), Arc::new(rows)).await;
+        let told = run.and_then(|outputs| {
+            let told = bound.predictions(count, &outputs);
+            told.map_err(|fault| Problem::new(ProblemKind::Unprocessable, fault.to_string()))
+        });
+        match (sample, told) {
+            (Some(sample), Ok(predictions)) => sample.check(&predictions).map(Some),
+            (None, Ok(_)) => Ok(None),
+            (Some(_), Err(problem)) => Err(problem.of_what("the sample does not run")),
+            (None, Err(problem)) => Err(problem.of_what(
+                "a row that was made up of the signature does not run; give a `sample` of real rows, or complete the \
+                 `signature`",
+            )),
+        }
+    }
+}
+
+impl NewVersion {
+    fn check(&self) -> Result<()> {
+        if self.metrics.len() > MAX_METRICS {
+            return Err(Problem::field(
+                "/metrics",
+                format!("there are {}; at most {MAX_METRICS} are taken", self.metrics.len()),
+            ));
+        }
+        for (name, text) in [("data", &self.lineage.data), ("job", &self.lineage.job)] {
+            if text.as_ref().is_some_and(|text| text.chars().count() > 500) {
+                return Err(Problem::field(format!("/lineage/{name}"), "it is at most 500 characters"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unusable(fault: &ModelFault) -> Problem {
+    Problem::field("/artifact", fault.to_string()).of_kind(ProblemKind::Unprocessable)
+}
+
+fn of_signature(faults: Vec<FieldError>) -> Problem {
+    let named = faults.into_iter().map(|fault| FieldError { pointer: format!("/signature{}", fault.pointer), ..fault });
+    let mut named: Vec<FieldError> = named.collect();
+    named.truncate(20);
+    let first = named.first().map_or_else(String::new, |first| format!("`{}`: {}", first.pointer, first.detail));
+    let mut problem = Problem::new(ProblemKind::Unprocessable, first);
+    problem.errors = named;
+    problem
+}

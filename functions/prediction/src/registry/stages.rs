@@ -1,0 +1,196 @@
+//! Which version of a model serves at a stage: pure transitions, of which every one is kept.
+
+use mandi_core::ids::RolloutId;
+use mandi_core::{Problem, Result, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The most earlier versions that are remembered to go back to.
+const MAX_EARLIER: usize = 100;
+
+/// A stage that serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StageName {
+    /// To be tried.
+    Staging,
+    /// What callers get who name nothing else.
+    #[default]
+    Production,
+}
+
+impl StageName {
+    /// Both.
+    pub(crate) const ALL: [Self; 2] = [Self::Staging, Self::Production];
+
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Staging => "staging",
+            Self::Production => "production",
+        }
+    }
+}
+
+/// How calls are split between the version that serves and the one that is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Split {
+    /// A share of the calls gets the new version's answers; a caller's `key` stays with what it got.
+    Canary,
+    /// The same, to compare two versions that are both thought good.
+    Ab,
+    /// A share of the calls is answered by both; the new version's answers are recorded and never returned.
+    Shadow,
+}
+
+/// A version that is tried beside the one that serves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Candidate {
+    /// The version.
+    pub(crate) version: u32,
+    /// How calls are split.
+    pub(crate) kind: Split,
+    /// The share of calls that it gets, in percent, to a hundredth.
+    pub(crate) percent: f64,
+    /// This split of the calls: keys are drawn by it, and keep their arm while it lasts.
+    #[schema(value_type = String)]
+    pub(crate) rollout_id: RolloutId,
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) started_at: Timestamp,
+}
+
+/// What serves at a stage.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Stage {
+    /// The version that serves; none before the first deployment.
+    pub(crate) version: Option<u32>,
+    /// A version that is tried beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) candidate: Option<Candidate>,
+    /// The versions that served before, the latest last: where a roll-back goes.
+    #[serde(default)]
+    pub(crate) earlier: Vec<u32>,
+}
+
+/// What is to serve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Rollout {
+    /// The version serves all calls.
+    All,
+    /// The version gets a share, in percent.
+    Share(Split, f64),
+}
+
+/// What a roll-back did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RolledBack {
+    /// The version that serves no more.
+    pub(crate) from: u32,
+    /// The version that serves.
+    pub(crate) to: u32,
+}
+
+impl Stage {
+    /// The stage after a deployment at `now`.
+    ///
+    /// # Errors
+    /// `conflict`: a share was asked for, and nothing serves beside which it could be tried.
+    pub(crate) fn deploy(&self, version: u32, rollout: Rollout, now: Timestamp) -> Result<Self> {
+        let (kind, percent) = match rollout {
+            Rollout::All => return Ok(self.serving(version)),
+            Rollout::Share(kind, percent) => (kind, percent),
+        };
+        let conflict = |detail: &str| Err(Problem::conflict(detail));
+        match self.version {
+            None => return conflict("nothing serves at this stage yet: deploy a version to `all` first"),
+            Some(serving) if serving == version => {
+                return conflict("this version serves already; try another one beside it, or deploy this one to `all`");
+            }
+            Some(_) => {}
+        }
+        // Another percentage of the same trial keeps its draw, so that no key that was in goes out.
+        let kept = self.candidate.as_ref().filter(|candidate| candidate.version == version && candidate.kind == kind);
+        let candidate = match kept {
+            Some(candidate) => Candidate { percent, ..candidate.clone() },
+            None => Candidate { version, kind, percent, rollout_id: RolloutId::generate(), started_at: now },
+        };
+        Ok(Self { candidate: Some(candidate), ..self.clone() })
+    }
+
+    fn serving(&self, version: u32) -> Self {
+        let mut earlier = self.earlier.clone();
+        earlier.extend(self.version.filter(|serving| *serving != version));
+        let surplus = earlier.len().saturating_sub(MAX_EARLIER);
+        earlier.drain(..surplus);
+        Self { version: Some(version), candidate: None, earlier }
+    }
+
+    /// The stage after a roll-back: without the version that was tried, or with the one that served before.
+    ///
+    /// # Errors
+    /// `conflict`: there is nothing to go back to.
+    pub(crate) fn roll_back(&self) -> Result<(Self, RolledBack)> {
+        let nothing = || Problem::conflict("there is no earlier version at this stage to go back to");
+        let serving = self.version.ok_or_else(nothing)?;
+        if let Some(candidate) = &self.candidate {
+            let stage = Self { candidate: None, ..self.clone() };
+            return Ok((stage, RolledBack { from: candidate.version, to: serving }));
+        }
+        let mut earlier = self.earlier.clone();
+        let to = earlier.pop().ok_or_else(nothing)?;
+        Ok((Self { version: Some(to), candidate: None, earlier }, RolledBack { from: serving, to }))
+    }
+
+    /// Whether calls may come to a version.
+    pub(crate) fn uses(&self, version: u32) -> bool {
+        self.version == Some(version) || self.candidate.as_ref().is_some_and(|candidate| candidate.version == version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_ms(1_795_254_600_000);
+
+    fn after(steps: &[(u32, Rollout)]) -> Stage {
+        steps.iter().fold(Stage::default(), |stage, (version, rollout)| stage.deploy(*version, *rollout, NOW).unwrap())
+    }
+
+    #[test]
+    fn given_two_deployments_when_rolled_back_then_the_first_serves_again() {
+        let (stage, done) = after(&[(1, Rollout::All), (2, Rollout::All)]).roll_back().unwrap();
+        assert_eq!((stage.version, done), (Some(1), RolledBack { from: 2, to: 1 }));
+        assert!(stage.roll_back().is_err());
+    }
+
+    #[test]
+    fn given_a_trial_when_rolled_back_then_it_ends_and_what_served_serves() {
+        let trial = after(&[(1, Rollout::All), (2, Rollout::All), (3, Rollout::Share(Split::Canary, 10.0))]);
+        let (stage, done) = trial.roll_back().unwrap();
+        assert_eq!((stage.version, stage.candidate, done), (Some(2), None, RolledBack { from: 3, to: 2 }));
+    }
+
+    #[test]
+    fn given_a_trial_when_its_percentage_changes_then_keys_are_drawn_as_before() {
+        let small = after(&[(1, Rollout::All), (2, Rollout::Share(Split::Canary, 10.0))]);
+        let large = small.deploy(2, Rollout::Share(Split::Canary, 50.0), NOW).unwrap();
+        let id = |stage: &Stage| stage.candidate.as_ref().unwrap().rollout_id.clone();
+        assert_eq!(id(&small), id(&large));
+        assert_ne!(id(&small), id(&small.deploy(3, Rollout::Share(Split::Canary, 10.0), NOW).unwrap()));
+    }
+
+    #[test]
+    fn given_nothing_that_serves_then_no_version_is_tried_beside_it() {
+        assert!(Stage::default().deploy(1, Rollout::Share(Split::Shadow, 100.0), NOW).is_err());
+        assert!(after(&[(1, Rollout::All)]).deploy(1, Rollout::Share(Split::Ab, 50.0), NOW).is_err());
+    }
+
+    #[test]
+    fn given_a_version_that_is_deployed_twice_then_it_is_not_its_own_earlier_one() {
+        assert!(after(&[(1, Rollout::All), (1, Rollout::All)]).earlier.is_empty());
+    }
+}

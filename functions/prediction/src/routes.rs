@@ -1,0 +1,28 @@
+//! The routes of the prediction function.
+
+mod audit;
+mod models;
+mod predict;
+mod rollout;
+mod uploads;
+mod versions;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::PredictionState;
+
+/// All of them, with their descriptions.
+pub(crate) fn all() -> OpenApiRouter<PredictionState> {
+    OpenApiRouter::new()
+        .routes(routes!(uploads::create))
+        .routes(routes!(models::list, models::create))
+        .routes(routes!(models::get, models::put, models::delete))
+        .routes(routes!(versions::list, versions::create))
+        .routes(routes!(versions::get))
+        .routes(routes!(rollout::deploy))
+        .routes(routes!(rollout::roll_back))
+        .routes(routes!(rollout::get))
+        .routes(routes!(predict::predict))
+        .routes(routes!(audit::list))
+}

@@ -1,0 +1,168 @@
+//! Predictions.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use mandi_core::{FieldError, Problem, ProblemKind, Result};
+use mandi_http::auth::PredictionsCreate;
+use mandi_http::{ApiResult, Caller, Json, Path};
+use mandi_inference::signature::{Prediction, Scalar};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::registry::StageName;
+use crate::serving::{Asked, RowAnswer, Served};
+use crate::state::PredictionState;
+
+/// The most rows of a call.
+const MAX_ROWS: usize = 1_000;
+
+/// What is asked of a model.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PredictRequest {
+    /// Rows, each an object with a value by feature; 1 to 1,000. More go to a batch prediction.
+    #[schema(value_type = Vec<Object>, min_items = 1, max_items = 1_000)]
+    rows: Vec<serde_json::Value>,
+    /// Which version; the stage's when nothing is said.
+    #[serde(default)]
+    version: Option<u32>,
+    /// Which stage; production when nothing is said. Not beside `version`.
+    #[serde(default)]
+    stage: Option<StageName>,
+}
+
+/// The answers of a model.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PredictResponse {
+    /// The model.
+    model: String,
+    /// The version that answered.
+    version: u32,
+    /// One for each row, in their order; null for a row that is wrong.
+    predictions: Vec<Option<RowPrediction>>,
+    /// What is wrong, by row and column.
+    errors: Vec<RowError>,
+}
+
+/// The answer for a row.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct RowPrediction {
+    /// The predicted number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<f64>,
+    /// The numbers of several targets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    values: Option<Vec<f64>>,
+    /// The class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<Scalar>,
+    /// The probability of each class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probabilities: Option<BTreeMap<String, f64>>,
+    /// Where the outcome is expected to lie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<PredictionInterval>,
+    /// What else the model gives, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    outputs: BTreeMap<String, Vec<Scalar>>,
+}
+
+/// Where an outcome is expected to lie.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PredictionInterval {
+    /// The lower end.
+    lower: f64,
+    /// The upper end.
+    upper: f64,
+    /// The share of outcomes that it is to hold, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<f64>,
+}
+
+/// What is wrong with a row.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RowError {
+    /// The row's place in `rows`, from 0.
+    row: usize,
+    /// A JSON pointer to the value.
+    #[schema(example = "/rows/3/moisture")]
+    pointer: String,
+    /// What it holds, and what is expected.
+    detail: String,
+}
+
+impl From<Prediction> for RowPrediction {
+    fn from(found: Prediction) -> Self {
+        Self {
+            value: found.value,
+            values: found.values,
+            label: found.label,
+            probabilities: found.probabilities.map(|classes| classes.into_iter().collect()),
+            interval: found.interval.map(|interval| PredictionInterval {
+                lower: interval.lower,
+                upper: interval.upper,
+                coverage: interval.coverage,
+            }),
+            outputs: found.others.into_iter().collect(),
+        }
+    }
+}
+
+/// Ask a model for predictions.
+///
+/// Good rows are answered also when others are wrong: a wrong row has null in its place, and its faults are in `errors`.
+/// When no row is good the answer is 422 with the same faults.
+#[utoipa::path(post, path = "/v1/models/{id}/predict", tag = "models",
+    security(("bearer" = ["predictions.create"])), params(("id" = String, Path, description = "the model")),
+    request_body = PredictRequest, responses((status = 200, body = PredictResponse)))]
+pub(crate) async fn predict(
+    State(state): State<PredictionState>,
+    caller: Caller<PredictionsCreate>,
+    Path(id): Path<String>,
+    Json(request): Json<PredictRequest>,
+) -> ApiResult<Json<PredictResponse>> {
+    let asked = request.checked()?;
+    let Served { version, rows } = state.serving.predict(&caller, &id, asked).await?;
+    if rows.iter().all(std::result::Result::is_err) {
+        return Err(all_wrong(rows).into());
+    }
+    let mut response = PredictResponse { model: id, version, predictions: Vec::new(), errors: Vec::new() };
+    for (row, answer) in rows.into_iter().enumerate() {
+        match answer {
+            Ok(prediction) => response.predictions.push(Some(prediction.into())),
+            Err(faults) => {
+                response.predictions.push(None);
+                let error = |fault: FieldError| RowError { row, pointer: fault.pointer, detail: fault.detail };
+                response.errors.extend(faults.into_iter().map(error));
+            }
+        }
+    }
+    Ok(Json(response))
+}
+
+impl PredictRequest {
+    fn checked(self) -> Result<Asked> {
+        if !(1..=MAX_ROWS).contains(&self.rows.len()) {
+            let detail = format!(
+                "there are {} rows; 1 to {MAX_ROWS} are taken, and a batch prediction takes more",
+                self.rows.len()
+            );
+            return Err(Problem::field("/rows", detail));
+        }
+        if self.version.is_some() && self.stage.is_some() {
+            return Err(Problem::field("/stage", "name a `version` or a `stage`, not both"));
+        }
+        Ok(Asked { rows: self.rows, version: self.version, stage: self.stage.unwrap_or_default() })
+    }
+}
+
+/// What a caller is told none of whose rows is good.
+fn all_wrong(rows: Vec<RowAnswer>) -> Problem {
+    let faults: Vec<FieldError> = rows.into_iter().filter_map(std::result::Result::err).flatten().collect();
+    let first = faults.first().map_or_else(String::new, |fault| format!("`{}`: {}", fault.pointer, fault.detail));
+    let mut problem =
+        Problem::new(ProblemKind::Unprocessable, format!("no row can be used; the first fault is {first}"));
+    problem.errors = faults;
+    problem
+}

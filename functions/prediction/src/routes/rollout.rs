@@ -1,0 +1,162 @@
+//! Which version serves: deploy, roll back, look.
+
+use axum::extract::State;
+use mandi_core::{Problem, Result};
+use mandi_http::auth::{ModelsPromote, ModelsRead};
+use mandi_http::{ApiResult, Caller, Json, Path, Query};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::registry::{Rollout, Split, Stage, StageName};
+use crate::state::PredictionState;
+
+/// What is to serve.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Deployment {
+    /// The version.
+    #[schema(minimum = 1)]
+    version: u32,
+    /// Where.
+    stage: StageName,
+    /// Which calls it gets; all of them when nothing is said.
+    #[serde(default)]
+    rollout: RolloutSettings,
+}
+
+/// Which calls a version gets.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RolloutSettings {
+    /// `all`, or a share beside the version that serves: `canary`, `ab`, `shadow`.
+    #[serde(default)]
+    kind: RolloutKind,
+    /// The share, in percent, above 0 and at most 100; 10 for a canary, 50 for `ab`, 100 for a shadow when nothing is
+    /// said.
+    #[serde(default)]
+    percent: Option<f64>,
+}
+
+/// How a version comes into use.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RolloutKind {
+    /// It serves all calls.
+    #[default]
+    All,
+    /// It serves a share of them.
+    Canary,
+    /// The same, to compare two versions that are both thought good.
+    Ab,
+    /// It answers a share beside the other, and its answers are recorded alone.
+    Shadow,
+}
+
+impl RolloutSettings {
+    fn rollout(&self) -> Result<Rollout> {
+        let (split, usual) = match self.kind {
+            RolloutKind::All if self.percent.is_some() => {
+                return Err(Problem::field("/rollout/percent", "a version that gets all calls has no percentage"));
+            }
+            RolloutKind::All => return Ok(Rollout::All),
+            RolloutKind::Canary => (Split::Canary, 10.0),
+            RolloutKind::Ab => (Split::Ab, 50.0),
+            RolloutKind::Shadow => (Split::Shadow, 100.0),
+        };
+        let percent = self.percent.unwrap_or(usual);
+        if percent > 0.0 && percent <= 100.0 {
+            return Ok(Rollout::Share(split, percent));
+        }
+        Err(Problem::field("/rollout/percent", format!("{percent} is out of range; it is above 0 and at most 100")))
+    }
+}
+
+/// Which stage.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rollback {
+    /// Where; production when nothing is said.
+    #[serde(default)]
+    stage: StageName,
+}
+
+/// Which stage.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StageQuery {
+    /// Production when nothing is said.
+    #[serde(default)]
+    stage: StageName,
+}
+
+/// A stage after a change.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StageResponse {
+    /// Which stage.
+    name: StageName,
+    #[serde(flatten)]
+    stage: Stage,
+}
+
+/// What a roll-back did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RolledBackResponse {
+    /// The version that serves no more.
+    from: u32,
+    /// The version that serves.
+    to: u32,
+    #[serde(flatten)]
+    stage: StageResponse,
+}
+
+/// Let a version serve at a stage: all calls, or a share.
+///
+/// Another percentage of the same trial keeps every key where it was. It takes effect within half a second.
+#[utoipa::path(post, path = "/v1/models/{id}/deploy", tag = "models", security(("bearer" = ["models.promote"])),
+    params(("id" = String, Path, description = "the model")), request_body = Deployment,
+    responses((status = 200, body = StageResponse)))]
+pub(crate) async fn deploy(
+    State(state): State<PredictionState>,
+    caller: Caller<ModelsPromote>,
+    Path(id): Path<String>,
+    Json(deployment): Json<Deployment>,
+) -> ApiResult<Json<StageResponse>> {
+    let model = state.registry.model(&caller.tenant, &id).await?;
+    let Deployment { version, stage: name, rollout } = deployment;
+    let stage = state.registry.deploy(&caller, &model.id, name, version, rollout.rollout()?).await?;
+    Ok(Json(StageResponse { name, stage }))
+}
+
+/// Take the last deployment back: a trial ends, or the version that served before serves again.
+///
+/// It takes effect within half a second.
+#[utoipa::path(post, path = "/v1/models/{id}/rollback", tag = "models", security(("bearer" = ["models.promote"])),
+    params(("id" = String, Path, description = "the model")), request_body = Rollback,
+    responses((status = 200, body = RolledBackResponse)))]
+pub(crate) async fn roll_back(
+    State(state): State<PredictionState>,
+    caller: Caller<ModelsPromote>,
+    Path(id): Path<String>,
+    Json(asked): Json<Rollback>,
+) -> ApiResult<Json<RolledBackResponse>> {
+    let model = state.registry.model(&caller.tenant, &id).await?;
+    let (stage, done) = state.registry.roll_back(&caller, &model.id, asked.stage).await?;
+    let stage = StageResponse { name: asked.stage, stage };
+    Ok(Json(RolledBackResponse { from: done.from, to: done.to, stage }))
+}
+
+/// What serves at a stage, and what is tried beside it.
+#[utoipa::path(get, path = "/v1/models/{id}/rollout", tag = "models", security(("bearer" = ["models.read"])),
+    params(("id" = String, Path, description = "the model"), StageQuery),
+    responses((status = 200, body = StageResponse)))]
+pub(crate) async fn get(
+    State(state): State<PredictionState>,
+    caller: Caller<ModelsRead>,
+    Path(id): Path<String>,
+    Query(asked): Query<StageQuery>,
+) -> ApiResult<Json<StageResponse>> {
+    let model = state.registry.model(&caller.tenant, &id).await?;
+    let stage = state.registry.stage(&caller.tenant, &model.id, asked.stage).await?;
+    Ok(Json(StageResponse { name: asked.stage, stage }))
+}

@@ -1,0 +1,113 @@
+//! Loaded models: each file once for a process, under a bound of memory, the least used ones given up first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mandi_core::ports::{ObjectKey, Objects};
+use mandi_core::{Problem, ProblemKind, Result};
+use mandi_inference::onnx::{Model, ModelRunFault, Value};
+use mandi_inference::signature::{Bound, Row};
+use moka::future::Cache;
+use moka::policy::EvictionPolicy;
+use tokio::sync::Semaphore;
+
+/// How much memory a loaded model is reckoned to take, by the size of its file: trees and weights are kept in another
+/// order, and the file itself is let go.
+const MEMORY_BY_FILE: u64 = 3;
+/// What any model takes, in bytes.
+const LEAST_MEMORY: u64 = 64 * 1024;
+
+/// Loads models, and runs them.
+#[derive(Clone, Debug)]
+pub(crate) struct Engines {
+    objects: Arc<dyn Objects>,
+    loaded: Cache<ObjectKey, Arc<Loaded>>,
+    timeout: Duration,
+    running: Arc<Semaphore>,
+}
+
+/// A model in memory.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    model: Model,
+    memory_bytes: u64,
+}
+
+impl Loaded {
+    /// Reads a file.
+    pub(crate) fn parse(content: &[u8]) -> Result<Self, mandi_inference::onnx::ModelFault> {
+        let memory_bytes = (content.len() as u64 * MEMORY_BY_FILE).max(LEAST_MEMORY);
+        Ok(Self { model: Model::parse(content)?, memory_bytes })
+    }
+
+    /// The model.
+    pub(crate) const fn model(&self) -> &Model {
+        &self.model
+    }
+}
+
+impl Engines {
+    /// Engines that keep models of up to `memory_bytes` together, and give an inference `timeout`.
+    pub(crate) fn new(objects: Arc<dyn Objects>, memory_bytes: u64, timeout: Duration) -> Self {
+        let weight =
+            |_: &ObjectKey, loaded: &Arc<Loaded>| u32::try_from(loaded.memory_bytes / 1024).unwrap_or(u32::MAX);
+        let loaded = Cache::builder()
+            .max_capacity(memory_bytes / 1024)
+            .weigher(weight)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { objects, loaded, timeout, running: Arc::new(Semaphore::new(2 * cores)) }
+    }
+
+    /// The model of a file, which is read if it is not in memory. Calls that come meanwhile wait for the same reading.
+    pub(crate) async fn load(&self, key: &ObjectKey) -> Result<Arc<Loaded>> {
+        let read = async {
+            let content = self.objects.get(key).await?.ok_or_else(|| Problem::internal("a model's file is gone"))?;
+            tokio::task::spawn_blocking(move || Loaded::parse(&content))
+                .await
+                .map_err(Problem::internal)?
+                .map(Arc::new)
+                .map_err(Problem::internal)
+        };
+        self.loaded.try_get_with_by_ref(key, read).await.map_err(|problem: Arc<Problem>| {
+            Problem::new(problem.kind, problem.detail.clone()).caused_by(problem.causes())
+        })
+    }
+
+    /// Keeps a model that was read to be checked.
+    pub(crate) async fn keep(&self, key: ObjectKey, loaded: Arc<Loaded>) {
+        self.loaded.insert(key, loaded).await;
+    }
+
+    /// What a model gives for some rows.
+    ///
+    /// # Errors
+    /// `unprocessable` when the model cannot take the rows, with its words; `unavailable` when it takes too long.
+    pub(crate) async fn run(&self, loaded: Arc<Loaded>, bound: Arc<Bound>, rows: Arc<Vec<Row>>) -> Result<Vec<Value>> {
+        let permit = self.running.clone().acquire_owned().await.map_err(Problem::internal)?;
+        let work = tokio::task::spawn_blocking(move || {
+            let outputs = loaded.model.run(bound.inputs(&rows));
+            drop(permit);
+            outputs
+        });
+        match tokio::time::timeout(self.timeout, work).await {
+            Err(_) => Err(Problem::new(
+                ProblemKind::Unavailable,
+                format!("the model took more than {} ms; send fewer rows, or a batch", self.timeout.as_millis()),
+            )),
+            Ok(joined) => joined.map_err(Problem::internal)?.map_err(|fault: ModelRunFault| refused(&fault)),
+        }
+    }
+}
+
+fn refused(fault: &ModelRunFault) -> Problem {
+    Problem::new(ProblemKind::Unprocessable, format!("the model cannot take these rows: {fault}"))
+}
+
+/// The checksum of a file, as its version has it.
+pub(crate) fn sha256(content: &Bytes) -> String {
+    use sha2::{Digest, Sha256};
+    mandi_core::uploads::hexadecimal(&Sha256::digest(content))
+}

@@ -1,0 +1,7 @@
+//! Predictions: which version answers, its model in memory, and the answer row by row.
+
+mod engines;
+mod predict;
+
+pub(crate) use engines::{Engines, Loaded, sha256};
+pub(crate) use predict::{Asked, RowAnswer, Served, Serving};

@@ -1,0 +1,73 @@
+//! What the prediction function needs at start.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRef;
+use mandi_core::Clock;
+use mandi_core::audit::AuditTrail;
+use mandi_core::ports::{Objects, Records};
+use mandi_core::uploads::Uploads;
+use mandi_http::Gate;
+
+use crate::registry::Registry;
+use crate::serving::{Engines, Serving};
+
+/// The parts that a [`PredictionState`] is made of; made once for each process.
+#[derive(Clone)]
+pub struct PredictionParts {
+    /// Authentication and idempotency.
+    pub gate: Gate,
+    /// The store of records.
+    pub records: Arc<dyn Records>,
+    /// The store of model files.
+    pub objects: Arc<dyn Objects>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How much memory loaded models may take together, in bytes.
+    pub model_cache_bytes: u64,
+    /// How long one inference may take.
+    pub inference_timeout: Duration,
+}
+
+/// What handlers see.
+#[derive(Clone)]
+pub struct PredictionState {
+    pub(crate) gate: Gate,
+    pub(crate) registry: Registry,
+    pub(crate) serving: Serving,
+    pub(crate) audit: AuditTrail,
+    uploads: Uploads,
+}
+
+impl PredictionState {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: PredictionParts) -> Self {
+        let PredictionParts { gate, records, objects, clock, model_cache_bytes, inference_timeout } = parts;
+        let uploads = Uploads::new(records.clone(), objects.clone(), clock.clone());
+        let audit = AuditTrail::new(records.clone(), clock.clone());
+        let engines = Engines::new(objects.clone(), model_cache_bytes, inference_timeout);
+        let registry = Registry::new(records, objects, clock, audit.clone(), engines.clone(), uploads.clone());
+        Self { gate, serving: Serving::new(registry.clone(), engines), registry, audit, uploads }
+    }
+
+    /// Files that are sent for later use, to be removed when nobody uses them.
+    #[must_use]
+    pub const fn uploads(&self) -> &Uploads {
+        &self.uploads
+    }
+}
+
+impl fmt::Debug for PredictionState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PredictionState").finish_non_exhaustive()
+    }
+}
+
+impl FromRef<PredictionState> for Gate {
+    fn from_ref(state: &PredictionState) -> Self {
+        state.gate.clone()
+    }
+}
