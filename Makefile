@@ -74,7 +74,9 @@ deny: venv ## licences, bans and sources of the dependencies
 	@PATH="$(VENV_BIN):$$PATH" cargo deny --log-level error check licenses bans sources
 
 sam-validate: venv ## the template, by SAM and cfn-lint
-	@"$(VENV_BIN)/sam" validate --lint --template-file infra/template.yaml --config-file "$(CURDIR)/samconfig.toml"
+	@for template in infra/template.yaml infra/alarms.yaml; do \
+	    "$(VENV_BIN)/sam" validate --lint --template-file "$$template" --config-file "$(CURDIR)/samconfig.toml" || exit; \
+	done
 
 invoke: venv ## one function with one event: make invoke FUNCTION=chat EVENT=events/chat/health.json
 	@test -n "$(FUNCTION)" -a -n "$(EVENT)" || { echo "say which: make invoke FUNCTION=chat EVENT=events/chat/health.json" >&2; exit 2; }
@@ -84,6 +86,7 @@ invoke: venv ## one function with one event: make invoke FUNCTION=chat EVENT=eve
 
 build: ## the release binaries of the functions, as SAM wants them
 	@$(STEP) "chat" "1 min; 10 min the first time" cargo build --release -p mandi-chat --bin chat
+	@$(STEP) "prediction" "1 min; 5 min the first time" cargo build --release -p mandi-prediction --bin prediction
 	@$(STEP) "embedding" "2 min; 40 min the first time" cargo build --release -p mandi-embedding --bin embedding
 	@$(STEP) "runner, for the contract" "5 s; 25 min the first time" cargo build -p mandi
 	@$(STEP) "dist" "1 s" scripts/dist.sh "$(CARGO_TARGET_DIR)/release" "$(MANDI)" "$(DIST)"

@@ -27,4 +27,5 @@ deployable() {
 }
 
 deployable chat
+deployable prediction
 deployable embedding models-layer

@@ -4,7 +4,8 @@
     invoke.py FUNCTION EVENT       prints the answer to one event file
     invoke.py FUNCTION --check     sends every event of events/FUNCTION and compares with *.expected.json
 
-An event holds `{{token:TENANT,ROLE}}` where a token belongs, because tokens expire. An expectation is
+An event holds `{{token:TENANT,ROLE}}` where a token belongs, because tokens expire, and `{{answer:EVENT,FIELD}}` where
+a field of the answer to an event before it belongs, such as an id. An expectation is
 `{status, headers?, body?, after?, objects?}`: `body` is a subset of the answer, in which "<id>", "<time>", "<number>",
 "<text>" and "<any>" stand for values of that kind, `after` names events to send first, and `objects` are files
 to put into a tenant's folder before, as `{tenant: {key: text}}`.
@@ -22,6 +23,7 @@ from pathlib import Path
 import rig
 
 TOKEN = re.compile(r"\{\{token:([a-z0-9_-]+),([a-z]+)\}\}")
+ANSWER = re.compile(r"\{\{answer:([a-z0-9-]+\.json),([a-z_]+)\}\}")
 # lambda_http ends the metadata of a streamed answer with eight zero bytes.
 PRELUDE_END = b"\0" * 8
 MATCHERS = {
@@ -33,9 +35,11 @@ MATCHERS = {
 }
 
 
-def load_event(path, secret, suffix):
-    """The event with fresh tokens. `suffix` goes behind each tenant, so that events do not see each other's data."""
+def load_event(path, secret, suffix, answers):
+    """The event with fresh tokens and fields of the answers so far. `suffix` goes behind each tenant, so that events do
+    not see each other's data."""
     text = Path(path).read_text(encoding="utf-8")
+    text = ANSWER.sub(lambda match: str(answers[match[1]][match[2]]), text)
     return json.loads(TOKEN.sub(lambda match: rig.token(secret, match[1] + suffix, match[2]), text))
 
 
@@ -100,9 +104,11 @@ def send(aws, function, path, secret, suffix=""):
     for tenant, files in expectation.get("objects", {}).items():
         for key, text in files.items():
             aws.put_file(tenant + suffix, key, text)
-    for earlier in expectation.get("after", []):
-        function.invoke(load_event(path.with_name(earlier), secret, suffix))
-    return parse_answer(function.invoke(load_event(path, secret, suffix)))
+    answers = {}
+    for name in [*expectation.get("after", []), path.name]:
+        answer = parse_answer(function.invoke(load_event(path.with_name(name), secret, suffix, answers)))
+        answers[name] = decoded(answer[2])
+    return answer
 
 
 def show(answer):

@@ -46,12 +46,23 @@ impl Client {
 
     /// A request to a path below `/v1`, given by its parts.
     pub fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        self.http.request(method, self.url(path)).bearer_auth(&self.token)
+    }
+
+    /// A request to read a path below `/v1` with a query.
+    pub fn query(&self, path: &[&str], query: &[(&str, &str)]) -> RequestBuilder {
+        let mut url = self.url(path);
+        url.query_pairs_mut().extend_pairs(query);
+        self.http.get(url).bearer_auth(&self.token)
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
         // Each part is percent-encoded. An address of HTTP can always be extended.
         if let Ok(mut parts) = url.path_segments_mut() {
             parts.pop_if_empty().push("v1").extend(path);
         }
-        self.http.request(method, url).bearer_auth(&self.token)
+        url
     }
 
     /// Sends a request; an answer that is a problem is an error.

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use mandi_core::Result;
 use mandi_core::ids::ConversationId;
 use mandi_core::settings::{self, Settings};
 use mandi_retrieval::CollectionName;
 use reqwest::Url;
 
-use crate::{ask, doctor, load, terminal, token, up, values};
+use crate::{ask, doctor, load, model, terminal, token, up, values};
 
 /// A multi-tenant AI back end for trading, ERP and CRM products.
 #[derive(Debug, Parser)]
@@ -37,6 +37,9 @@ enum Command {
     /// `content`, `fields` or `object`; a `collection` beside them is left out), or with the fields of what
     /// `--entity-type` says. Hidden files, symbolic links and what is no file are passed over, and counted at the end.
     Load(Load),
+    /// Models of the registry.
+    #[command(subcommand)]
+    Model(Model),
     /// Says what is missing on this machine, and how to get it; makes nothing.
     Doctor(Doctor),
     /// Prints the OpenAPI document.
@@ -135,6 +138,54 @@ pub struct Load {
     pub path: PathBuf,
 }
 
+/// `mandi model`
+#[derive(Debug, Subcommand)]
+pub enum Model {
+    /// Registers an ONNX file as the next version of a model, which is made if need be.
+    Push(Push),
+}
+
+/// `mandi model push`
+#[derive(Debug, Args)]
+pub struct Push {
+    #[command(flatten)]
+    pub server: Server,
+    /// The model's name.
+    #[arg(long)]
+    pub name: String,
+    /// A JSON file with what the ONNX file does not tell: `signature`, `sample`, `metrics`, `lineage`, as the API takes
+    /// them.
+    #[arg(long, value_name = "FILE")]
+    pub version: Option<PathBuf>,
+    /// Lets the version serve all calls at this stage.
+    #[arg(long, value_enum)]
+    pub stage: Option<Stage>,
+    /// Prints the version as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The ONNX file.
+    pub file: PathBuf,
+}
+
+/// A stage that serves.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Stage {
+    /// To be tried.
+    Staging,
+    /// What callers get who name nothing else.
+    Production,
+}
+
+impl Stage {
+    /// Its name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Staging => "staging",
+            Self::Production => "production",
+        }
+    }
+}
+
 /// `mandi doctor`
 #[derive(Debug, Args)]
 pub struct Doctor {
@@ -154,6 +205,7 @@ impl Cli {
             Command::Token(token) => token::run(&with_data(settings, &token.data), &token).map(|()| ExitCode::SUCCESS),
             Command::Ask(ask) => ask::run(&with_data(settings, &ask.server.data), &ask).await,
             Command::Load(load) => load::run(&with_data(settings, &load.server.data), &load).await,
+            Command::Model(Model::Push(push)) => model::run(&with_data(settings, &push.server.data), &push).await,
             Command::Doctor(doctor) => doctor::run(&with_data(settings, &doctor.data)).await,
             Command::Openapi => {
                 terminal::say(&crate::platform::openapi_json()?);

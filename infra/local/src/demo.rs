@@ -1,8 +1,9 @@
-//! The demo tenant: the documents and questions of the folder `demo`, built into the program.
+//! The demo tenant: documents, questions and the model of the folder `demo`, built into the program.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use include_dir::{Dir, include_dir};
 use mandi_core::settings::Settings;
 use mandi_core::{Problem, Result};
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use crate::client::{self, Client};
 use crate::load::Destination;
+use crate::model::{self, Pushed};
 use crate::{terminal, token};
 
 static DEMO: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../demo");
@@ -19,7 +21,7 @@ static DEMO: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../demo");
 const TENANT: &str = "demo";
 const USER: &str = "admin";
 
-/// Loads the demo's documents, through the public interface. What is there already is left as it is.
+/// Loads the demo's documents and its model, through the public interface. What is there already is left as it is.
 pub async fn load(settings: &Settings, server: SocketAddr) -> Result<()> {
     let client = Client::new(settings, client::at(server)?, TENANT, USER)?;
     let mut made = BTreeSet::new();
@@ -39,7 +41,27 @@ pub async fn load(settings: &Settings, server: SocketAddr) -> Result<()> {
             return Err(Problem::internal(format!("{}: {error}", file.path().display())));
         }
     }
-    Ok(())
+    push_model(&client).await
+}
+
+/// Registers the demo's model and lets it serve, unless one of its name is there.
+async fn push_model(client: &Client) -> Result<()> {
+    let file = |name: &str| DEMO.get_file(name).ok_or_else(|| Problem::internal(format!("the demo has no {name}")));
+    let described: Value =
+        serde_json::from_slice(file("models/turmeric-grade.json")?.contents()).map_err(Problem::internal)?;
+    let name = described["name"].as_str().unwrap_or_default();
+    if model::find(client, name).await?.is_some() {
+        return Ok(());
+    }
+    let pushed = Pushed {
+        name,
+        description: described["description"].as_str(),
+        filename: "turmeric-grade.onnx",
+        content: Bytes::from_static(file("models/turmeric-grade.onnx")?.contents()),
+        version: described["version"].clone(),
+    };
+    let version = pushed.push(client).await?;
+    model::deploy(client, &version, "production").await
 }
 
 /// Prints the address, a token, and what to paste next.

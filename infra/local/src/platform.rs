@@ -7,17 +7,21 @@ use axum::Router;
 use mandi_chat::{ChatParts, ChatState};
 use mandi_core::identity::{Authenticator, LocalSecret, Trust};
 use mandi_core::metering::Meter;
-use mandi_core::ports::{Embedder, Records};
+use mandi_core::ports::{Embedder, Objects, Records};
 use mandi_core::settings::{self, Settings};
 use mandi_core::streams::{StreamPolicy, Streams};
+use mandi_core::uploads::Uploads;
 use mandi_core::{Clock, Problem, Result, SystemClock};
 use mandi_embedding::{Embedders, EmbeddingParts, EmbeddingState, JobRunner, Jobs};
 use mandi_http::Gate;
 use mandi_index::{IndexOptions, LanceIndex};
 use mandi_inference::{CrossEncoder, LocalEmbedder, LocalReranker, TextEncoder};
 use mandi_llm::providers::Providers;
-use mandi_local::{DataDir, FileObjects, RedbRecords};
+use mandi_local::{DataDir, Doorway, FileObjects, RedbRecords};
+use mandi_prediction::{PredictionParts, PredictionState};
 use tokio_util::task::TaskTracker;
+
+use crate::receive;
 
 /// All of it, ready to serve.
 pub struct Platform {
@@ -31,6 +35,8 @@ pub struct Platform {
     pub tasks: TaskTracker,
     /// The store, for its upkeep.
     pub records: RedbRecords,
+    /// Files that are sent for later use, for the removal of those that nobody uses.
+    pub uploads: Uploads,
 }
 
 /// The OpenAPI document of all functions, as JSON.
@@ -40,16 +46,17 @@ pub struct Platform {
 pub fn openapi_json() -> Result<String> {
     let mut document = mandi_chat::openapi();
     document.merge(mandi_embedding::openapi());
+    document.merge(mandi_prediction::openapi());
     document.to_pretty_json().map_err(Problem::internal)
 }
 
 impl Platform {
-    /// Opens the data folder and the models, and puts the functions together.
+    /// Opens the data folder and the models, and puts the functions together. Callers reach it at `base_url`.
     ///
     /// # Errors
     /// The folder is in use, a model's file is missing or damaged, or a setting is wrong: the problem says which
     /// and what to do.
-    pub async fn open(settings: &Settings) -> Result<Self> {
+    pub async fn open(settings: &Settings, base_url: &str) -> Result<Self> {
         let models = Path::new(settings.required(settings::MODELS_DIR)?).to_owned();
         let encoder = Arc::new(TextEncoder::load(&models.join("minilm-l6"))?);
         let cross_encoder = Arc::new(CrossEncoder::load(&models.join("reranker"))?);
@@ -69,11 +76,14 @@ impl Platform {
         let tasks = TaskTracker::new();
         let local: Arc<dyn Embedder> = Arc::new(LocalEmbedder::new(encoder.clone()));
         let (run_job, runner) = JobRunner::new();
+        let doorway = Doorway::new(format!("{base_url}{}", receive::PATH), data.secret().clone(), clock.clone());
+        let files = FileObjects::open(&data, doorway)?;
+        let objects: Arc<dyn Objects> = Arc::new(files.clone());
 
         let embedding = EmbeddingState::new(EmbeddingParts {
             gate: gate.clone(),
             records: records.clone(),
-            objects: Arc::new(FileObjects::open(&data)?),
+            objects: objects.clone(),
             index: Arc::new(LanceIndex::open(&data.vectors_folder().to_string_lossy(), IndexOptions::default())?),
             embedders: Embedders::new(local, providers.clone(), records.clone(), meter.clone(), clock.clone()),
             reranker: Some(Arc::new(LocalReranker::new(cross_encoder))),
@@ -86,6 +96,15 @@ impl Platform {
             keep_alive,
             tasks: tasks.clone(),
         });
+        let prediction = PredictionState::new(PredictionParts {
+            gate: gate.clone(),
+            records: records.clone(),
+            objects,
+            clock: clock.clone(),
+            model_cache_bytes: settings.parsed(settings::MODEL_CACHE_BYTES)?,
+            inference_timeout: settings.duration_ms(settings::INFERENCE_TIMEOUT_MS)?,
+        });
+        let uploads = prediction.uploads().clone();
         let chat = ChatState::new(ChatParts {
             gate: gate.clone(),
             records,
@@ -99,8 +118,11 @@ impl Platform {
             openapi: openapi_json()?.into(),
         });
         let jobs = embedding.jobs().clone();
-        let routes = mandi_chat::routes(chat).merge(mandi_embedding::routes(embedding));
-        Ok(Self { router: gate.guard(routes), jobs, runner, tasks, records: store })
+        let routes = mandi_chat::routes(chat)
+            .merge(mandi_embedding::routes(embedding))
+            .merge(mandi_prediction::routes(prediction));
+        let router = gate.guard(routes).merge(receive::routes(files));
+        Ok(Self { router, jobs, runner, tasks, records: store, uploads })
     }
 }
 

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use mandi_core::settings::{self, Settings};
+use mandi_core::uploads::Uploads;
 use mandi_core::{Problem, ProblemKind, Result};
 use mandi_embedding::Jobs;
 use mandi_local::RedbRecords;
@@ -18,7 +19,7 @@ use crate::{demo, shutdown, terminal};
 
 /// How many files and connections the process wants to have open.
 const WANTED_FILES: u64 = 65_536;
-/// How often expired records are removed.
+/// How often expired records and uploads are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How often jobs that nobody works on are looked for, as the schedule does in AWS.
 const RESUME_EVERY: Duration = Duration::from_secs(300);
@@ -41,7 +42,9 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
     let listener = listen(port).await?;
     let address = listener.local_addr().map_err(Problem::internal)?;
     let drain = Duration::from_millis(settings.parsed(settings::DRAIN_MS)?);
-    let Platform { router, jobs, runner, tasks, records } = Platform::open(&settings).await?;
+    let base_url = settings.optional(settings::PUBLIC_URL).map_or_else(|| format!("http://{address}"), str::to_owned);
+    let platform = Platform::open(&settings, base_url.trim_end_matches('/')).await?;
+    let Platform { router, jobs, runner, tasks, records, uploads } = platform;
 
     let stopping = CancellationToken::new();
     let stopped = stopping.clone().cancelled_owned();
@@ -53,7 +56,7 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
         tracing::info!(resumed, "jobs of an earlier process go on");
     }
     let resumer = tokio::spawn(resume(jobs));
-    let sweeper = tokio::spawn(sweep(records));
+    let sweeper = tokio::spawn(sweep(records, uploads));
     let mut asked = pin!(shutdown::asked());
     terminal::say(&format!("listening on http://{address}"));
     if for_people {
@@ -114,11 +117,14 @@ async fn resume(jobs: Jobs) {
     }
 }
 
-async fn sweep(records: RedbRecords) {
+async fn sweep(records: RedbRecords, uploads: Uploads) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
         if let Err(error) = records.sweep().await {
             tracing::warn!(%error, "expired records were not removed");
+        }
+        if let Err(problem) = uploads.expire().await {
+            tracing::warn!(causes = problem.causes(), "uploads that nobody used were not removed");
         }
     }
 }

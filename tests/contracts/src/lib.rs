@@ -18,6 +18,35 @@ pub const METHODS: [&str; 5] = ["delete", "get", "patch", "post", "put"];
 /// A route: method in lower case, and path with its parameters in braces.
 pub type Route = (String, String);
 
+/// A function of the platform.
+#[derive(Clone, Copy, Debug)]
+pub struct Function {
+    /// Its name: of its folder, its binary and its events.
+    pub name: &'static str,
+    /// Its logical id in the template.
+    pub logical_id: &'static str,
+    /// Its OpenAPI document.
+    pub openapi: fn() -> utoipa::openapi::OpenApi,
+}
+
+/// All of them.
+pub const FUNCTIONS: [Function; 3] = [
+    Function { name: "chat", logical_id: "ChatFunction", openapi: mandi_chat::openapi },
+    Function { name: "embedding", logical_id: "EmbeddingFunction", openapi: mandi_embedding::openapi },
+    Function { name: "prediction", logical_id: "PredictionFunction", openapi: mandi_prediction::openapi },
+];
+
+/// The OpenAPI document of all functions, as JSON.
+#[must_use]
+pub fn contract() -> Value {
+    let [first, others @ ..] = FUNCTIONS;
+    let mut document = (first.openapi)();
+    for function in others {
+        document.merge((function.openapi)());
+    }
+    serde_json::to_value(document).unwrap_or_default()
+}
+
 /// The root of the repository.
 #[must_use]
 pub fn root() -> PathBuf {

@@ -31,3 +31,8 @@ fn given_the_chat_binary_when_each_event_is_sent_to_it_then_the_answer_is_the_ex
 fn given_the_embedding_binary_when_each_event_is_sent_to_it_then_the_answer_is_the_expected_one() {
     check("embedding");
 }
+
+#[test]
+fn given_the_prediction_binary_when_each_event_is_sent_to_it_then_the_answer_is_the_expected_one() {
+    check("prediction");
+}

@@ -5,17 +5,9 @@ use std::path::Path;
 
 use lambda_http::RequestExt;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyRequest;
-use mandi_contracts::{Route, files_in, read_json, routes_of};
+use mandi_contracts::{FUNCTIONS, Function, files_in, read_json, routes_of};
 
 const EXPECTED: &str = ".expected.json";
-
-fn routes_of_function(name: &str) -> BTreeSet<Route> {
-    let document = match name {
-        "chat" => serde_json::to_value(mandi_chat::openapi()),
-        _ => serde_json::to_value(mandi_embedding::openapi()),
-    };
-    routes_of(&document.unwrap_or_default())
-}
 
 fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
@@ -30,8 +22,8 @@ fn events(function: &str) -> Vec<std::path::PathBuf> {
 
 #[test]
 fn given_an_event_when_lambda_http_reads_it_then_it_is_a_request_to_a_route_of_that_function() {
-    for function in ["chat", "embedding"] {
-        let routes = routes_of_function(function);
+    for Function { name: function, openapi, .. } in FUNCTIONS {
+        let routes = routes_of(&serde_json::to_value(openapi()).unwrap_or_default());
         assert!(events(function).len() >= 6, "{function} has too few events");
         for path in events(function) {
             let event = read_json(&path);
@@ -48,7 +40,7 @@ fn given_an_event_when_lambda_http_reads_it_then_it_is_a_request_to_a_route_of_t
 
 #[test]
 fn given_an_event_when_its_path_parameters_are_put_into_its_resource_then_the_path_results() {
-    for function in ["chat", "embedding"] {
+    for Function { name: function, .. } in FUNCTIONS {
         for path in events(function) {
             let event = read_json(&path);
             let resource = event["resource"].as_str().unwrap_or_default().to_owned();
@@ -63,7 +55,7 @@ fn given_an_event_when_its_path_parameters_are_put_into_its_resource_then_the_pa
 
 #[test]
 fn given_an_event_when_its_answer_is_looked_up_then_it_has_a_status_and_the_events_before_it_exist() {
-    for function in ["chat", "embedding"] {
+    for Function { name: function, .. } in FUNCTIONS {
         for path in events(function) {
             let expected = read_json(path.with_extension("expected.json"));
             let status = expected["status"].as_u64().unwrap_or_default();
@@ -78,7 +70,7 @@ fn given_an_event_when_its_answer_is_looked_up_then_it_has_a_status_and_the_even
 
 #[test]
 fn given_an_expected_answer_when_its_event_is_looked_up_then_it_exists() {
-    for function in ["chat", "embedding"] {
+    for Function { name: function, .. } in FUNCTIONS {
         for path in files_in(&format!("events/{function}"), EXPECTED) {
             let event = path.with_file_name(name_of(&path).replace(EXPECTED, ".json"));
             assert!(event.is_file(), "{} is left over", path.display());
@@ -88,7 +80,7 @@ fn given_an_expected_answer_when_its_event_is_looked_up_then_it_exists() {
 
 #[test]
 fn given_the_events_of_a_function_when_their_answers_are_listed_then_there_are_good_and_bad_ones() {
-    for function in ["chat", "embedding"] {
+    for Function { name: function, .. } in FUNCTIONS {
         let statuses: BTreeSet<u64> = events(function)
             .iter()
             .filter_map(|path| read_json(path.with_extension("expected.json"))["status"].as_u64())

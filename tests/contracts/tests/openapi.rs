@@ -3,19 +3,13 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use mandi_contracts::{python, routes_of};
+use mandi_contracts::{FUNCTIONS, contract, python, routes_of};
 use serde_json::Value;
-
-fn whole() -> Value {
-    let mut document = mandi_chat::openapi();
-    document.merge(mandi_embedding::openapi());
-    serde_json::to_value(document).unwrap_or_default()
-}
 
 #[test]
 fn given_the_document_when_an_outside_validator_reads_it_then_it_is_openapi_3_1() {
-    let parts = [mandi_chat::openapi(), mandi_embedding::openapi()].map(|part| serde_json::to_value(part).ok());
-    for document in [Some(whole())].into_iter().chain(parts).flatten() {
+    let parts = FUNCTIONS.map(|function| serde_json::to_value((function.openapi)()).ok());
+    for document in [Some(contract())].into_iter().chain(parts).flatten() {
         assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
         let mut validator = Command::new(python());
         validator.args(["-m", "openapi_spec_validator", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -30,7 +24,7 @@ fn given_the_document_when_an_outside_validator_reads_it_then_it_is_openapi_3_1(
 
 #[test]
 fn given_a_post_when_read_in_the_contract_then_it_takes_an_idempotency_key() {
-    let document = whole();
+    let document = contract();
     let mut posts = 0;
     for (method, path) in routes_of(&document).into_iter().filter(|(method, _)| method == "post") {
         let parameters = document["paths"][&path][&method]["parameters"].as_array().cloned().unwrap_or_default();
@@ -43,7 +37,7 @@ fn given_a_post_when_read_in_the_contract_then_it_takes_an_idempotency_key() {
 
 #[test]
 fn given_documents_as_the_server_takes_them_then_the_contract_describes_just_these_two_forms() {
-    let document = whole();
+    let document = contract();
     let schemas = &document["components"]["schemas"];
     let forms = schemas["NewDocuments"]["oneOf"].as_array().cloned().unwrap_or_default();
     let required = |form: &Value| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mandi_contracts::{METHODS, output, read, readme, routes_of, template};
+use mandi_contracts::{METHODS, contract, output, read, readme, routes_of, template};
 use mandi_core::settings;
 
 /// What a fenced block may be. Shell blocks say whether they need an AWS account.
@@ -93,9 +93,7 @@ fn given_the_routes_that_readme_lists_when_compared_with_the_template_then_they_
 
 #[test]
 fn given_the_readers_of_the_contract_when_they_look_for_a_route_of_readme_then_a_function_serves_it() {
-    let chat = serde_json::to_value(mandi_chat::openapi()).unwrap_or_default();
-    let embedding = serde_json::to_value(mandi_embedding::openapi()).unwrap_or_default();
-    let served: BTreeSet<_> = routes_of(&chat).into_iter().chain(routes_of(&embedding)).collect();
+    let served = routes_of(&contract());
     for (line, _) in shell_commands("README.md").iter().filter(|(line, _)| line.starts_with("curl ")) {
         let path = line.split_whitespace().find_map(|word| word.split_once("/v1/")).map(|(_, path)| path);
         let path = path.unwrap_or_else(|| panic!("`{line}` calls no route"));

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use mandi_contracts::{Route, read, routes_of, template};
+use mandi_contracts::{FUNCTIONS, Function, Route, contract, read, routes_of, template};
 
 fn of_the_functions() -> BTreeMap<Route, String> {
-    let documents = [("ChatFunction", mandi_chat::openapi()), ("EmbeddingFunction", mandi_embedding::openapi())];
     let mut routes = BTreeMap::new();
-    for (function, document) in documents {
-        let document = serde_json::to_value(document).unwrap_or_default();
+    for Function { logical_id, openapi, .. } in FUNCTIONS {
+        let document = serde_json::to_value(openapi()).unwrap_or_default();
         for route in routes_of(&document) {
-            let other = routes.insert(route.clone(), function.to_owned());
+            let other = routes.insert(route.clone(), logical_id.to_owned());
             assert_eq!(other, None, "{route:?} is in two functions");
         }
     }
@@ -32,23 +31,19 @@ fn given_the_template_when_compared_with_the_functions_then_both_have_the_same_r
 
 #[test]
 fn given_an_operation_when_read_in_the_contract_then_it_says_who_may_call_it_and_what_problems_look_like() {
-    for document in [mandi_chat::openapi(), mandi_embedding::openapi()] {
-        let document = serde_json::to_value(document).unwrap_or_default();
-        for (method, path) in routes_of(&document) {
-            let operation = &document["paths"][&path][&method];
-            assert!(operation["security"].is_array(), "{method} {path} does not say its permission");
-            let problem = &operation["responses"]["default"]["content"]["application/problem+json"];
-            assert!(problem.is_object(), "{method} {path} does not describe its problems");
-            assert!(operation["summary"].is_string(), "{method} {path} has no summary");
-        }
+    let document = contract();
+    for (method, path) in routes_of(&document) {
+        let operation = &document["paths"][&path][&method];
+        assert!(operation["security"].is_array(), "{method} {path} does not say its permission");
+        let problem = &operation["responses"]["default"]["content"]["application/problem+json"];
+        assert!(problem.is_object(), "{method} {path} does not describe its problems");
+        assert!(operation["summary"].is_string(), "{method} {path} has no summary");
     }
 }
 
 #[test]
 fn given_the_contract_when_it_refers_to_a_schema_then_the_schema_is_there() {
-    let mut document = mandi_chat::openapi();
-    document.merge(mandi_embedding::openapi());
-    let document = serde_json::to_value(document).unwrap_or_default();
+    let document = contract();
     let text = document.to_string();
     let dangling: Vec<&str> = text
         .split("\"#/components/schemas/")

@@ -1,0 +1,146 @@
+//! `mandi model push`: a file into the registry, as the next version of a model.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use mandi_core::settings::Settings;
+use mandi_core::{Problem, ProblemKind, Result};
+use reqwest::{Body, Method};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::client::Client;
+use crate::commands::Push;
+use crate::terminal;
+
+/// In pieces of so many bytes a file is sent.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// A file that is to become a version.
+#[derive(Debug)]
+pub struct Pushed<'a> {
+    /// The model's name; it is made if need be.
+    pub name: &'a str,
+    /// What the model is for, where it is made.
+    pub description: Option<&'a str>,
+    /// The file's name.
+    pub filename: &'a str,
+    /// The file.
+    pub content: Bytes,
+    /// The version as the API takes it, without the file: signature, sample, metrics, lineage.
+    pub version: Value,
+}
+
+/// Pushes, and prints what became of it.
+pub async fn run(settings: &Settings, push: &Push) -> Result<ExitCode> {
+    let client = Client::of(settings, &push.server)?;
+    let content = read(&push.file)?;
+    let version = match &push.version {
+        None => json!({}),
+        Some(path) => serde_json::from_slice(&read(path)?)
+            .map_err(|error| Problem::field("version", format!("{} is no JSON: {error}", path.display())))?,
+    };
+    let filename = push.file.file_name().unwrap_or_default().to_string_lossy();
+    let pushed = Pushed { name: &push.name, description: None, filename: &filename, content, version };
+    let mut made = pushed.push(&client).await?;
+    if let Some(stage) = push.stage {
+        let stage = stage.name();
+        deploy(&client, &made, stage).await?;
+        made["stage"] = json!(stage);
+    }
+    if push.json {
+        terminal::say(&made.to_string());
+    } else {
+        say(&push.name, &made);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Pushed<'_> {
+    /// Sends the file and registers it. Returns the version as the API shows it.
+    pub async fn push(self, client: &Client) -> Result<Value> {
+        let model = self.model(client).await?;
+        let Self { filename, content, mut version, .. } = self;
+        let sha256: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+        let announced = json!({"filename": filename, "size_bytes": content.len(), "sha256": sha256});
+        let upload: Value = client.json(client.request(Method::POST, &["uploads"]).json(&announced)).await?;
+        send(&upload, content).await?;
+        let fields = version.as_object_mut().ok_or_else(|| Problem::field("version", "it is no JSON object"))?;
+        fields.insert("artifact".to_owned(), json!({"upload": upload["upload_id"]}));
+        client.json(client.request(Method::POST, &["models", &model, "versions"]).json(&version)).await
+    }
+
+    /// The id of the model, which is made if need be.
+    async fn model(&self, client: &Client) -> Result<String> {
+        let id = |model: &Value| model["id"].as_str().map(str::to_owned);
+        let found = find(client, self.name).await?;
+        if let Some(id) = found.as_ref().and_then(id) {
+            return Ok(id);
+        }
+        let new = json!({"name": self.name, "description": self.description});
+        let made: Value = client.json(client.request(Method::POST, &["models"]).json(&new)).await?;
+        id(&made).ok_or_else(|| Problem::internal("the server gives no id"))
+    }
+}
+
+/// The model of a name, if there is one.
+pub async fn find(client: &Client, name: &str) -> Result<Option<Value>> {
+    let mut page: Value = client.json(client.query(&["models"], &[("name", name)])).await?;
+    Ok(page["models"].get_mut(0).map(Value::take))
+}
+
+/// Lets a version serve all calls at a stage.
+pub async fn deploy(client: &Client, version: &Value, stage: &str) -> Result<()> {
+    let model = version["model_id"].as_str().unwrap_or_default();
+    let request = client.request(Method::POST, &["models", model, "deploy"]);
+    client.send(request.json(&json!({"version": version["version"], "stage": stage}))).await.map(drop)
+}
+
+/// Sends the bytes to the upload's signed URL, under a progress bar.
+async fn send(upload: &Value, content: Bytes) -> Result<()> {
+    let bar = ProgressBar::new(content.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left") {
+        bar.set_style(style);
+    }
+    let length = content.len();
+    let shown = bar.clone();
+    let pieces = (0..length).step_by(PIECE_BYTES).map(move |from| content.slice(from..length.min(from + PIECE_BYTES)));
+    let pieces = stream::iter(pieces).map(move |piece| {
+        shown.inc(piece.len() as u64);
+        Ok::<_, std::io::Error>(piece)
+    });
+    let mut request = reqwest::Client::new()
+        .put(upload["url"].as_str().unwrap_or_default())
+        .header("content-length", length)
+        .body(Body::wrap_stream(pieces));
+    for (name, value) in upload["headers"].as_object().into_iter().flatten() {
+        request = request.header(name, value.as_str().unwrap_or_default());
+    }
+    let sent = request.send().await;
+    bar.finish_and_clear();
+    let refused =
+        |reason: String| Problem::new(ProblemKind::Unavailable, format!("the file was not taken: {reason}; try again"));
+    let response = sent.map_err(|error| refused(error.without_url().to_string()))?;
+    if response.status().is_success() { Ok(()) } else { Err(refused(format!("status {}", response.status()))) }
+}
+
+fn read(path: &Path) -> Result<Bytes> {
+    let content = std::fs::read(path);
+    content.map(Bytes::from).map_err(|error| Problem::field("file", format!("{}: {error}", path.display())))
+}
+
+/// Prints a version for a person.
+fn say(name: &str, version: &Value) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    terminal::say(&format!("{name}  version {}  stage {}", version["version"], text(&version["stage"])));
+    terminal::say(&format!("id {}  sha256 {}", text(&version["model_id"]), text(&version["artifact"]["sha256"])));
+    for (heading, list, what) in [("takes", "inputs", "type"), ("gives", "outputs", "role")] {
+        terminal::say(&format!("\n{heading}"));
+        for item in version["signature"][list].as_array().into_iter().flatten() {
+            terminal::say(&format!("  {:30} {}", text(&item["name"]), text(&item[what])));
+        }
+    }
+}
