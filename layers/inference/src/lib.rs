@@ -7,6 +7,7 @@
 mod cross_encoder;
 mod encoder;
 mod error;
+pub mod explain;
 mod kernel;
 #[expect(dead_code, reason = "work in progress")]
 mod onnx;
