@@ -9,4 +9,5 @@ mod post_transform;
 mod standard;
 mod tensor;
 mod tree_ensemble;
+mod trees_of;
 mod value;
