@@ -229,6 +229,7 @@ pub fn dependence(
     let pairs = rows.iter().zip(own).map(|(row, own)| (row[feature], own[feature]));
     let (missing, mut known): (Vec<_>, Vec<_>) = pairs.partition(|(value, _)| value.is_nan());
     known.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let bins = bins.min(known.len());
     let mut found = Vec::new();
     let mut from = 0;
     for bin in 0..bins {
@@ -259,3 +260,6 @@ fn bin_of(pairs: &[(f64, f64)]) -> Bin {
 pub(super) const fn count(rows: usize) -> f64 {
     rows as f64
 }
+
+#[cfg(test)]
+mod tests;

@@ -186,3 +186,6 @@ impl Sums {
         Estimate { contributions, errors, evaluations: pairs * 2 * self.players, pairs }
     }
 }
+
+#[cfg(test)]
+mod tests;

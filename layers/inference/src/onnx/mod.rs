@@ -9,5 +9,5 @@ mod post_transform;
 mod standard;
 mod tensor;
 mod tree_ensemble;
-mod trees_of;
+pub(crate) mod trees_of;
 mod value;

@@ -42,10 +42,10 @@ pub enum TreesFault {
 
 /// What the targets of a model's trees are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scores {
+pub enum TreeScores {
     /// Values of a regression, by target.
     Values,
-    /// Scores of classes, in the order of the model's labels.
+    /// TreeScores of classes, in the order of the model's labels.
     Classes,
     /// The score of the second of two classes: the first one's is its opposite, or what is missing to 1.
     SecondClass,
@@ -57,7 +57,7 @@ pub struct Trees {
     /// What is explained.
     pub model: TreeModel,
     /// What its targets are.
-    pub scores: Scores,
+    pub scores: TreeScores,
     /// What is done to the scores.
     pub post_transform: PostTransform,
     /// Operators that use the trees' scores and may change them: what they do is not explained.
@@ -152,7 +152,7 @@ fn read(node: &NodeProto) -> Result<Read, BuildFault> {
 
 impl Read {
     /// What the targets are, with one target for the two classes that only one is voted for.
-    fn scores(&self) -> Result<(Scores, Ensemble, Vec<f64>), TreesFault> {
+    fn scores(&self) -> Result<(TreeScores, Ensemble, Vec<f64>), TreesFault> {
         let targets = self.ensemble.targets();
         if !self.is_classifier {
             let voted: HashSet<usize> = self.ensemble.votes().iter().map(|vote| vote.target).collect();
@@ -160,25 +160,25 @@ impl Read {
             let kept =
                 |(target, base): (usize, &f64)| if targets == 1 || voted.contains(&target) { *base } else { 0.0 };
             let base = self.base.iter().enumerate().map(kept).collect();
-            return Ok((Scores::Values, self.ensemble.clone(), base));
+            return Ok((TreeScores::Values, self.ensemble.clone(), base));
         }
         let first = self.ensemble.votes().first().map_or(0, |vote| vote.target);
         let one_voted = self.ensemble.votes().iter().all(|vote| vote.target == first);
         if targets != 2 {
-            return Ok((Scores::Classes, self.ensemble.clone(), self.base.clone()));
+            return Ok((TreeScores::Classes, self.ensemble.clone(), self.base.clone()));
         }
         match (one_voted, first, self.base.len()) {
             (_, _, 0) | (true, 0, 1) => {}
             (.., base) => return Err(TreesFault::Base(base)),
         }
         if !one_voted {
-            return Ok((Scores::Classes, self.ensemble.clone(), Vec::new()));
+            return Ok((TreeScores::Classes, self.ensemble.clone(), Vec::new()));
         }
         let votes = self.ensemble.votes().iter().map(|vote| Vote { target: 0, ..*vote }).collect();
         let nodes: Vec<Node> = self.ensemble.nodes().to_vec();
         let single = Ensemble::new(nodes, self.ensemble.roots().to_vec(), votes, 1);
         let single = single.map_err(|fault| TreesFault::Trees(BuildFault::Trees(TreeFault::Trees(fault))))?;
-        Ok((Scores::SecondClass, single, self.base.clone()))
+        Ok((TreeScores::SecondClass, single, self.base.clone()))
     }
 }
 

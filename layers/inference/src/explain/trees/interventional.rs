@@ -182,15 +182,19 @@ impl<'a> Walker<'a> {
                 }
             }
             let weights = &subject.weights[word * BITS..];
-            if failed > 0 {
-                for bit in bits(left) {
-                    lost += weights[bit] * self.pairs.of(failed, own[bit].into());
+            let mut own_weights = [0.0; BITS];
+            for bit in bits(left) {
+                let own = usize::from(own[bit]);
+                if own > 0 {
+                    own_weights[bit] = weights[bit] * self.pairs.of(own, failed);
+                }
+                if failed > 0 {
+                    lost += weights[bit] * self.pairs.of(failed, own);
                 }
             }
             for (player, worth) in self.players.iter().zip(&mut self.worth).filter(|(player, _)| player.passed) {
-                for bit in bits(left & self.failing[player.level * words + word]) {
-                    *worth += weights[bit] * self.pairs.of(own[bit].into(), failed);
-                }
+                let failing = bits(left & self.failing[player.level * words + word]);
+                *worth += failing.map(|bit| own_weights[bit]).sum::<f64>();
             }
         }
         for (player, worth) in self.players.iter().zip(&self.worth) {
@@ -203,6 +207,7 @@ impl<'a> Walker<'a> {
 }
 
 /// The places of the bits that are set.
+#[inline(always)]
 fn bits(mut word: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let bit = word.trailing_zeros() as usize;
