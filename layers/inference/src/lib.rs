@@ -7,6 +7,7 @@
 mod cross_encoder;
 mod encoder;
 mod error;
+pub mod explain;
 mod kernel;
 pub mod onnx;
 mod ports;
@@ -18,5 +19,6 @@ mod weights;
 
 pub use cross_encoder::CrossEncoder;
 pub use error::LoadError;
+pub use onnx::trees_of::{TreeScores, Trees, TreesFault};
 pub use ports::{LocalEmbedder, LocalReranker};
 pub use text_encoder::{EncodedText, TextEncoder};

@@ -22,6 +22,7 @@ mod signature;
 mod standard;
 mod tensor;
 mod tree_ensemble;
+pub(crate) mod trees_of;
 mod value;
 
 pub use attributes::AttributeFault;

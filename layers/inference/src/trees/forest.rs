@@ -282,4 +282,4 @@ fn single(ensemble: &Ensemble) -> Option<Vec<usize>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

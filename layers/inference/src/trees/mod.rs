@@ -13,3 +13,6 @@ mod walk;
 pub use ensemble::{Branch, Comparison, Ensemble, Fault, Node, Test, Vote};
 pub use forest::{Aggregate, Forest, Scores};
 pub use walk::Value;
+
+#[cfg(test)]
+pub(crate) use forest::tests as samples;

@@ -21,7 +21,7 @@ const NUMBERS: [f64; 12] = [
     7.0,
     f64::INFINITY,
 ];
-const FEATURES: usize = 5;
+pub(crate) const FEATURES: usize = 5;
 
 fn number(random: &mut StdRng) -> f64 {
     NUMBERS[random.random_range(0..NUMBERS.len())]
@@ -68,13 +68,13 @@ fn tree(
     place
 }
 
-fn ensemble(random: &mut StdRng, trees: usize, most: usize, targets: usize) -> Ensemble {
+pub(crate) fn ensemble(random: &mut StdRng, trees: usize, most: usize, targets: usize) -> Ensemble {
     let (mut nodes, mut votes) = (Vec::new(), Vec::new());
     let roots = (0..trees).map(|_| tree(random, &mut nodes, &mut votes, 5, most, targets)).collect();
     Ensemble::new(nodes, roots, votes, targets).unwrap()
 }
 
-fn rows(random: &mut StdRng, count: usize) -> Vec<f64> {
+pub(crate) fn rows(random: &mut StdRng, count: usize) -> Vec<f64> {
     let value = |random: &mut StdRng| if random.random_bool(0.2) { f64::NAN } else { number(random) };
     (0..count * FEATURES).map(|_| value(random)).collect()
 }
