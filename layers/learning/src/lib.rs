@@ -1,0 +1,11 @@
+//! Statistics and learning: pure, synchronous, without input or output.
+//!
+//! Each type that is stored is a value with serde; each change is a function from a value to the next one. Time,
+//! randomness and ids come from the caller. Definitions, formulas and sources are in `docs/rollout-and-fusion.md`.
+
+mod format;
+mod numbers;
+pub mod rollout;
+pub mod sequential;
+
+pub use format::Format;
