@@ -3,7 +3,11 @@
 //! Each type that is stored is a value with serde; each change is a function from a value to the next one. Time,
 //! randomness and ids come from the caller. Definitions, formulas and sources are in `docs/rollout-and-fusion.md`.
 
+pub mod agreement;
+pub mod arm;
+pub mod distribution;
 mod format;
+pub mod guard;
 mod numbers;
 pub mod rollout;
 pub mod sequential;

@@ -24,6 +24,7 @@ mod rate;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use compare::is_above;
 pub use compare::{Comparison, Direction, Verdict, compare};
 pub use moments::{Moments, NotInScale, Scale};
 pub use rate::Rate;

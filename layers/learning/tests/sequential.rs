@@ -109,9 +109,9 @@ fn rates_until(seed: u64, looks: u32, rates: [f64; 2]) -> Option<(u32, Compariso
     let mut look = |number: u32| {
         let arm = usize::from(random.random_bool(0.3));
         if random.random_bool(rates[arm]) {
-            arms[arm].hit()
+            arms[arm].hit();
         } else {
-            arms[arm].miss()
+            arms[arm].miss();
         }
         // The p-value tells first, and is quick; `compare` has the same verdict.
         let pooled = (arms[0].hits + arms[1].hits) as f64 / f64::from(number);
@@ -145,9 +145,9 @@ fn given_equal_rates_when_a_test_for_one_look_is_used_at_each_call_then_it_alarm
             (1..=3_000).any(|_| {
                 let arm = &mut arms[usize::from(random.random_bool(0.3))];
                 if random.random_bool(0.2) {
-                    arm.hit()
+                    arm.hit();
                 } else {
-                    arm.miss()
+                    arm.miss();
                 }
                 let [n0, n1] = arms.map(|arm| arm.count() as f64);
                 let pooled = (arms[0].hits + arms[1].hits) as f64 / (n0 + n1);
