@@ -8,6 +8,7 @@ pub mod arm;
 pub mod conformal;
 pub mod distribution;
 mod format;
+pub mod fusion;
 pub mod guard;
 mod numbers;
 pub mod rollout;
