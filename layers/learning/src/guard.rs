@@ -21,7 +21,7 @@ pub use bound::{Bound, BoundError, Fraction, Quantile};
 
 use crate::agreement::Agreement;
 use crate::arm::ArmCounters;
-use crate::sequential::{Alpha, Evidence, Rate, interval, is_above};
+use crate::sequential::{Alpha, Evidence, Rate, is_above, is_shown_above, is_shown_below};
 
 /// When a canary goes back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -139,7 +139,7 @@ impl Look<'_> {
 
     fn rate(&self, rate: Rate, at_most: Fraction) -> Measured {
         let calls = rate.count();
-        let breaks = interval(&rate, self.alpha).lower > at_most.get();
+        let breaks = is_shown_above(&rate, at_most.get(), self.alpha);
         Measured { observed: rate.rate(), calls, fewest: calls, breaks }
     }
 
@@ -154,18 +154,18 @@ impl Look<'_> {
     fn latency(&self, quantile: Quantile, at_most_ms: f64) -> Measured {
         let latency = &self.treatment.latency_ms;
         let slow = latency.at_least(at_most_ms);
-        let breaks = interval(&slow, self.alpha).lower > quantile.rest();
+        let breaks = is_shown_above(&slow, quantile.rest(), self.alpha);
         Measured { observed: latency.quantile(quantile.share()), calls: slow.count(), fewest: slow.count(), breaks }
     }
 
     fn latency_ratio(&self, quantile: Quantile, at_most: f64) -> Measured {
         let (control, treatment) = (&self.control.latency_ms, &self.treatment.latency_ms);
         let alpha = self.alpha.split(2);
-        let is_rare = |edge: &f64| interval(&control.at_least(*edge), alpha).upper <= quantile.rest();
+        let is_rare = |edge: &f64| is_shown_below(&control.at_least(*edge), quantile.rest(), alpha);
         // The first edge from which on the control is shown to be rarely slower; more are only easier for the canary.
         let edge = first_where(&control.edges().collect::<Vec<_>>(), is_rare);
         let breaks =
-            edge.is_some_and(|edge| interval(&treatment.at_least(edge * at_most), alpha).lower > quantile.rest());
+            edge.is_some_and(|edge| is_shown_above(&treatment.at_least(edge * at_most), quantile.rest(), alpha));
         let of = |histogram: &crate::distribution::Histogram| histogram.quantile(quantile.share());
         let observed = of(control).zip(of(treatment)).map(|(control, treatment)| treatment / control);
         let observed = observed.filter(|ratio| ratio.is_finite());

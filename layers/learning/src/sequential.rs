@@ -103,6 +103,16 @@ pub fn interval(arm: &impl Evidence, alpha: Alpha) -> Range {
     Range { lower: edge(accepts, arm.centre(), 0.0), upper: edge(accepts, arm.centre(), 1.0) }
 }
 
+/// Whether the data show that an arm's mean is above a limit: the limit is below its [`interval`].
+pub(crate) fn is_shown_above(arm: &impl Evidence, limit: f64, alpha: Alpha) -> bool {
+    arm.centre() > limit && arm.log_evidence(limit) >= alpha.log_threshold()
+}
+
+/// Whether the data show that an arm's mean is below a limit: the limit is above its [`interval`].
+pub(crate) fn is_shown_below(arm: &impl Evidence, limit: f64, alpha: Alpha) -> bool {
+    arm.centre() < limit && arm.log_evidence(limit) >= alpha.log_threshold()
+}
+
 /// Where `accepts` ends on the way from `inside` to `outside`: the last accepted point, rounded outwards.
 fn edge(accepts: impl Fn(f64) -> bool, inside: f64, outside: f64) -> f64 {
     if accepts(outside) {

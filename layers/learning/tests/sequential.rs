@@ -212,7 +212,7 @@ fn given_different_means_when_looks_repeat_then_the_interval_holds_the_true_diff
             .filter_map(|number| {
                 let arm = number % 2;
                 arms[arm].add(skewed(&mut random, 1 + arm as i32), Scale::UNIT).unwrap();
-                (number % 100 == 0).then(|| compare(&arms[0], &arms[1], ALPHA, Direction::LowerIsBetter))
+                (number % 200 == 0).then(|| compare(&arms[0], &arms[1], ALPHA, Direction::LowerIsBetter))
             })
             .collect();
         let truth = 1.0 / 3.0 - 0.5;
