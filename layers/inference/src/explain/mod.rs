@@ -10,6 +10,7 @@ mod linear;
 mod permutation;
 mod rows;
 mod trees;
+mod whole;
 
 pub use contributions::{Bin, Contributions, Game, Grouping, Space, dependence, importance};
 pub use fault::ExplainFault;
@@ -17,3 +18,4 @@ pub use linear::LinearExplainer;
 pub use permutation::{Budget, Estimate, permutation};
 pub use rows::Rows;
 pub use trees::{MAX_BACKGROUND, TreeExplainer, TreeModel};
+pub use whole::{Explanation, Found, ModelExplainer};

@@ -9,8 +9,9 @@ use prost::Message as _;
 use tract_onnx::pb::{ModelProto, NodeProto, ValueInfoProto};
 
 use super::attributes::Attributes;
+use super::fault::{ModelFault, ModelRunFault};
 use super::ml::BuildFault;
-use super::model::{Model, ModelFault, ModelRunFault};
+use super::model::Model;
 use super::post_transform::PostTransform;
 use super::tree_ensemble::{TreeFault, Voters, aggregate, aggregate_5, ensemble, ensemble_5};
 use super::value::{RunFault, Tensor, Value};
@@ -103,7 +104,11 @@ impl Trees {
             None => inputs.remove(&self.input),
         };
         let value = value.ok_or_else(|| ModelRunFault::Input(self.input.clone()))?;
-        table(&value).map_err(|fault| ModelRunFault::Node { node: format!("`{}`", self.input), fault })
+        table(&value).map_err(|fault| ModelRunFault::Node {
+            node: format!("`{}`", self.input),
+            operator: "TreeEnsemble".to_owned(),
+            fault,
+        })
     }
 }
 

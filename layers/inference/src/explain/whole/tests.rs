@@ -1,0 +1,139 @@
+//! Whole models: exactly where they are trees, by estimates where they are not; always in the features of the signature.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use serde_json::{Value as Json, json};
+
+use super::{Found, ModelExplainer};
+use crate::explain::{Game, Space};
+use crate::onnx::Model;
+use crate::signature::{Bound, Draft, Row};
+
+/// How far base and contributions may be from the output: 32-bit scores.
+const TOLERANCE: f64 = 1e-5;
+
+struct Fixture {
+    file: Vec<u8>,
+    model: Model,
+    bound: Bound,
+}
+
+fn fixture(path: &str) -> Fixture {
+    let file = std::fs::read(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let model = Model::parse(&file).unwrap();
+    let signature = Draft::default().complete(model.signature()).unwrap();
+    let bound = Bound::new(signature, &model.signature().inputs).unwrap();
+    Fixture { file, model, bound }
+}
+
+impl Fixture {
+    fn row(&self, json: &Json) -> Row {
+        self.bound.signature().read_row(json.as_object().unwrap()).unwrap()
+    }
+
+    fn answers(&self, rows: &[Row]) -> Vec<crate::signature::Prediction> {
+        let outputs = self.model.run(self.bound.inputs(rows)).unwrap();
+        self.bound.predictions(rows.len(), &outputs).unwrap()
+    }
+}
+
+/// Lots of turmeric, of which the demo's forest knows the grade: four numbers and a text that is encoded one-hot.
+fn lots(count: u32) -> Vec<Json> {
+    let origins = ["Salem", "Nizamabad", "Sangli", "Erode"];
+    let lot = |place: u32| {
+        let step = |times: u32, most: u32| f64::from(place * times % most);
+        json!({
+            "moisture_percent": 6.0 + step(7, 80) / 10.0,
+            "curcumin_percent": 1.5 + step(13, 45) / 10.0,
+            "foreign_matter_percent": step(11, 30) / 10.0,
+            "finger_length_mm": 20.0 + step(3, 50),
+            "origin": origins[(place % 4) as usize],
+        })
+    };
+    (0..count).map(lot).collect()
+}
+
+#[test]
+fn given_a_forest_behind_a_one_hot_encoder_then_contributions_are_of_the_signatures_features_and_make_the_output() {
+    let fixture = fixture("../../demo/models/turmeric-grade.onnx");
+    let background: Vec<Row> = lots(60).iter().map(|lot| fixture.row(lot)).collect();
+    let explainer =
+        ModelExplainer::new(&fixture.file, &fixture.bound, background.clone(), Game::Interventional).unwrap();
+    assert_eq!(explainer.found(), Found::Exactly);
+    let rows: Vec<Row> = lots(100).iter().skip(60).map(|lot| fixture.row(lot)).collect();
+    let answers = fixture.answers(&rows);
+    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers).unwrap();
+    for (answer, explanation) in answers.iter().zip(explained) {
+        let class = explanation.class.clone().unwrap();
+        let (_, output) = answer.probabilities.as_ref().unwrap().iter().find(|(name, _)| *name == class).unwrap();
+        let sum = explanation.base + explanation.values.iter().sum::<f64>();
+        assert!((sum - output).abs() < TOLERANCE, "{class}: {sum} is not {output}");
+        assert_eq!((explanation.values.len(), explanation.space), (5, Space::Raw));
+        assert!(explanation.values[1].abs() > 0.0, "curcumin says nothing");
+    }
+}
+
+#[test]
+fn given_an_origin_that_the_background_lacks_then_base_and_contributions_still_make_the_output() {
+    let fixture = fixture("../../demo/models/turmeric-grade.onnx");
+    let of_salem = |lot: &Json| {
+        let mut lot = lot.clone();
+        lot["origin"] = json!("Salem");
+        fixture.row(&lot)
+    };
+    let background: Vec<Row> = lots(40).iter().map(of_salem).collect();
+    let explainer = ModelExplainer::new(&fixture.file, &fixture.bound, background, Game::Interventional).unwrap();
+    let rows: Vec<Row> = lots(8).iter().map(|lot| fixture.row(lot)).collect();
+    let answers = fixture.answers(&rows);
+    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers).unwrap();
+    for (answer, explanation) in answers.iter().zip(explained) {
+        let label = answer.label.as_ref().unwrap().to_string();
+        let (_, output) = answer.probabilities.as_ref().unwrap().iter().find(|(name, _)| *name == label).unwrap();
+        let sum = explanation.base + explanation.values.iter().sum::<f64>();
+        assert!((sum - output).abs() < TOLERANCE, "{sum} is not {output}");
+    }
+}
+
+#[test]
+fn given_boosted_trees_of_two_classes_then_the_margin_of_the_second_is_explained() {
+    let fixture = fixture("tests/fixtures/exports/gradient_boosting_two.onnx");
+    let row = |place: u32| {
+        let step = |times: u32| f64::from(place * times % 17) / 4.0 - 2.0;
+        fixture.row(&json!({"x0": step(3), "x1": step(5), "x2": step(7), "x3": step(11), "x4": step(13)}))
+    };
+    let background: Vec<Row> = (0..50).map(row).collect();
+    let explainer = ModelExplainer::new(&fixture.file, &fixture.bound, background, Game::PathDependent).unwrap();
+    let rows: Vec<Row> = (50..60).map(row).collect();
+    let answers = fixture.answers(&rows);
+    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers).unwrap();
+    for (answer, explanation) in answers.iter().zip(explained) {
+        let margin = explanation.base + explanation.values.iter().sum::<f64>();
+        let (name, output) = &answer.probabilities.as_ref().unwrap()[1];
+        assert_eq!(explanation.class.as_ref(), Some(name));
+        let probability = 1.0 / (1.0 + (-margin).exp());
+        assert!((probability - output).abs() < TOLERANCE, "{probability} is not {output}");
+    }
+}
+
+#[test]
+fn given_a_model_without_trees_then_its_features_are_permuted_and_the_standard_error_is_said() {
+    let fixture = fixture("tests/fixtures/exports/pipeline_of_numbers_and_strings.onnx");
+    let words = ["rice", "wheat", "maize"];
+    let row = |place: u32| {
+        let step = |times: u32| f64::from(place * times % 17) / 4.0 - 2.0;
+        let kind = words[(place % 3) as usize];
+        fixture.row(&json!({"n0": step(3), "n1": step(5), "n2": step(7), "kind": kind}))
+    };
+    let background: Vec<Row> = (0..20).map(row).collect();
+    let explainer = ModelExplainer::new(&fixture.file, &fixture.bound, background, Game::Interventional).unwrap();
+    let rows: Vec<Row> = (20..23).map(row).collect();
+    let answers = fixture.answers(&rows);
+    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers).unwrap();
+    for (answer, explanation) in answers.iter().zip(explained) {
+        let label = answer.label.as_ref().unwrap().to_string();
+        let (_, output) = answer.probabilities.as_ref().unwrap().iter().find(|(name, _)| *name == label).unwrap();
+        let sum = explanation.base + explanation.values.iter().sum::<f64>();
+        assert!((sum - output).abs() < TOLERANCE, "{sum} is not {output}");
+        assert_eq!((explanation.found, explanation.space), (Found::Estimated, Space::Probability));
+        assert_eq!(explanation.errors.unwrap().len(), 4);
+    }
+}
