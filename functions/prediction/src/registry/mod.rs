@@ -16,7 +16,7 @@ use mandi_core::{Clock, Permission, Principal, Problem, Result, TenantId};
 
 pub(crate) use model::{Model, Version};
 pub(crate) use register::NewVersion;
-pub(crate) use sample::escaped;
+pub(crate) use sample::{escaped, kept_rows};
 pub(crate) use stages::{RolledBack, Rollout, Split, Stage, StageName};
 pub(crate) use store::artifact_key;
 

@@ -68,6 +68,15 @@ pub(crate) struct SampleCheck {
     pub(crate) tolerance: f64,
 }
 
+/// Typical rows, with which answers are compared when they are explained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct BackgroundInfo {
+    /// How many rows it has.
+    pub(crate) rows: usize,
+    /// SHA-256 of the rows as they are kept, in hexadecimal.
+    pub(crate) sha256: String,
+}
+
 /// A version of a model. It never changes.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Version {
@@ -83,6 +92,9 @@ pub(crate) struct Version {
     /// The sample that was checked, when one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sample: Option<SampleCheck>,
+    /// What answers are compared with when they are explained, when that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) background: Option<BackgroundInfo>,
     /// Metrics of its training, by name.
     #[serde(default)]
     pub(crate) metrics: BTreeMap<String, f64>,

@@ -11,8 +11,8 @@ use mandi_inference::signature::{Bound, Draft};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::model::{Artifact, Lineage, SampleCheck, Version};
-use super::sample::{self, Sample};
+use super::model::{Artifact, BackgroundInfo, Lineage, SampleCheck, Version};
+use super::sample::{self, Background, Sample};
 use super::{Registry, store};
 use crate::serving::{Loaded, sha256};
 
@@ -44,6 +44,9 @@ pub(crate) struct NewVersion {
     /// Rows, and what the model is expected to answer.
     #[serde(default)]
     pub(crate) sample: Option<Sample>,
+    /// Typical rows, with which answers are compared when they are explained. Without it nothing is explained.
+    #[serde(default)]
+    pub(crate) background: Option<Background>,
     /// Metrics of its training, by name, up to 100.
     #[serde(default)]
     pub(crate) metrics: BTreeMap<String, f64>,
@@ -80,10 +83,15 @@ impl Registry {
             .map_err(|detail| Problem::field("/signature/inputs", detail).of_kind(ProblemKind::Unprocessable))?;
         let producer = [&file.producer.name, &file.producer.version].map(String::as_str).join(" ");
         let producer = Some(producer.trim().to_owned()).filter(|producer| !producer.is_empty());
+        let background = new.background.as_ref().map(|background| background.checked(&bound)).transpose()?;
         let sample = self.try_out(&loaded, Arc::new(bound), new.sample.as_ref()).await?;
         let key = store::artifact_key(&caller.tenant, &model.id, &checksum);
         self.store.keep_artifact(&key, content).await?;
         self.engines.keep(key, loaded).await;
+        let background = match (background, &new.background) {
+            (Some(kept), Some(given)) => Some(self.keep_background(caller, &model.id, kept, given.rows.len()).await?),
+            _ => None,
+        };
         let artifact = Artifact { sha256: checksum, size_bytes, producer };
         let (created_at, model_id): (_, ModelId) = (self.clock.now(), model.id);
         let version = self.store.add_version(caller, &model_id, |version| Version {
@@ -92,6 +100,7 @@ impl Registry {
             artifact: artifact.clone(),
             signature: signature.clone(),
             sample: sample.clone(),
+            background: background.clone(),
             metrics: new.metrics.clone(),
             lineage: new.lineage.clone(),
             created_by: caller.user.clone(),
@@ -102,6 +111,18 @@ impl Registry {
             self.uploads.remove(&caller.tenant, &upload).await?;
         }
         Ok(version)
+    }
+
+    async fn keep_background(
+        &self,
+        caller: &Principal,
+        model: &ModelId,
+        kept: Bytes,
+        rows: usize,
+    ) -> Result<BackgroundInfo> {
+        let sha256 = sha256(&kept);
+        self.store.keep_artifact(&store::artifact_key(&caller.tenant, model, &sha256), kept).await?;
+        Ok(BackgroundInfo { rows, sha256 })
     }
 
     /// The bytes of the file, and the upload that brought them.

@@ -1,6 +1,8 @@
 //! The check of a version before it is kept: its sample runs, and gives what is expected of it.
 
+use bytes::Bytes;
 use mandi_core::{FieldError, Problem, ProblemKind, Result};
+use mandi_inference::explain::MAX_BACKGROUND;
 use mandi_inference::signature::{Bound, Cell, Feature, Kind, Prediction, Row, Scalar};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -102,6 +104,39 @@ impl Sample {
         problem.errors = faults;
         Err(problem)
     }
+}
+
+/// Typical rows, with which answers are compared when they are explained: from the training data, as a rule.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Background {
+    /// Rows, each with a value by feature, 1 to 1,000.
+    #[schema(value_type = Vec<Object>)]
+    pub(crate) rows: Vec<Map<String, Json>>,
+}
+
+impl Background {
+    /// Checks the rows by a signature. Returns them as they are kept.
+    ///
+    /// # Errors
+    /// `unprocessable` with each wrong column of the first rows that have one.
+    pub(crate) fn checked(&self, bound: &Bound) -> Result<Bytes> {
+        if !(1..=MAX_BACKGROUND).contains(&self.rows.len()) {
+            let detail = format!("it has {} rows; 1 to {MAX_BACKGROUND} are taken", self.rows.len());
+            return Err(Problem::field("/background/rows", detail));
+        }
+        read_rows(bound, &self.rows, "/background/rows")?;
+        Ok(serde_json::to_vec(&self.rows).map_err(Problem::internal)?.into())
+    }
+}
+
+/// The rows of a background as they were kept.
+///
+/// # Errors
+/// They are not what was kept.
+pub(crate) fn kept_rows(bound: &Bound, kept: &[u8]) -> Result<Vec<Row>> {
+    let rows: Vec<Map<String, Json>> = serde_json::from_slice(kept).map_err(Problem::internal)?;
+    read_rows(bound, &rows, "/background/rows").map_err(Problem::internal)
 }
 
 /// Reads rows by a signature; `pointer` names their list.

@@ -61,7 +61,7 @@ fn stage_key(tenant: &TenantId, id: &ModelId, stage: StageName) -> Key {
     Key::new(own(tenant, id), format!("stage/{}", stage.name()))
 }
 
-/// The key of a model's file.
+/// The key of what belongs to a model's versions: a file, or the rows of a background.
 pub(crate) fn artifact_key(tenant: &TenantId, id: &ModelId, sha256: &str) -> ObjectKey {
     ObjectKey::of(tenant, &["models", id.as_str(), sha256])
 }

@@ -6,16 +6,19 @@ use axum::extract::State;
 use mandi_core::{FieldError, Problem, ProblemKind, Result};
 use mandi_http::auth::PredictionsCreate;
 use mandi_http::{ApiResult, Caller, Json, Path};
-use mandi_inference::signature::{Prediction, Scalar};
+use mandi_inference::explain::{Explanation, Found, Game, Space};
+use mandi_inference::signature::{Scalar, Signature};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::registry::StageName;
-use crate::serving::{Asked, RowAnswer, Served};
+use crate::serving::{Answer, Asked, RowAnswer, Served};
 use crate::state::PredictionState;
 
 /// The most rows of a call.
 const MAX_ROWS: usize = 1_000;
+/// The most rows of a call whose answers are explained.
+const MAX_EXPLAINED_ROWS: usize = 100;
 
 /// What is asked of a model.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -30,6 +33,24 @@ pub(crate) struct PredictRequest {
     /// Which stage; production when nothing is said. Not beside `version`.
     #[serde(default)]
     stage: Option<StageName>,
+    /// Whether to say what each feature contributes to each answer; of up to 100 rows. The version needs a `background`.
+    #[serde(default)]
+    explain: bool,
+    /// Which game of Shapley values is played.
+    #[serde(default)]
+    game: ExplainGame,
+}
+
+/// What an answer is when only some features are known.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ExplainGame {
+    /// The mean over the background's rows, with the known features replaced by those of the row.
+    #[default]
+    Interventional,
+    /// Down the trees; where a branch asks for an unknown feature, both ways, by how many rows of the background take
+    /// each. Of models that are no trees the other game is played.
+    PathDependent,
 }
 
 /// The answers of a model.
@@ -63,6 +84,9 @@ pub(crate) struct RowPrediction {
     /// Where the outcome is expected to lie.
     #[serde(skip_serializing_if = "Option::is_none")]
     interval: Option<PredictionInterval>,
+    /// What each feature contributes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contributions: Option<PredictionContributions>,
     /// What else the model gives, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     outputs: BTreeMap<String, Vec<Scalar>>,
@@ -80,6 +104,50 @@ pub(crate) struct PredictionInterval {
     coverage: Option<f64>,
 }
 
+/// What each feature contributes to an answer: base and contributions make the output.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PredictionContributions {
+    /// The mean output over the background.
+    base: f64,
+    /// The contribution of each feature.
+    values: BTreeMap<String, f64>,
+    /// The standard error of each contribution, where they are estimates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<BTreeMap<String, f64>>,
+    /// `exact`, or `permutation`: an estimate.
+    #[schema(example = "exact")]
+    method: &'static str,
+    /// Which game was played.
+    game: ExplainGame,
+    /// The unit: `raw` is what the model sums, a value or a margin, before a logistic function or the like; `probability`
+    /// is that of the class.
+    #[schema(example = "raw")]
+    space: &'static str,
+    /// The class whose score is explained, where the answer is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<String>,
+}
+
+impl PredictionContributions {
+    fn new(found: Explanation, signature: &Signature) -> Self {
+        let named = |values: Vec<f64>| -> BTreeMap<String, f64> {
+            signature.inputs.iter().map(|feature| feature.name.clone()).zip(values).collect()
+        };
+        Self {
+            base: found.base,
+            values: named(found.values),
+            errors: found.errors.map(named),
+            method: if found.found == Found::Exactly { "exact" } else { "permutation" },
+            game: match found.game {
+                Game::Interventional => ExplainGame::Interventional,
+                Game::PathDependent => ExplainGame::PathDependent,
+            },
+            space: if found.space == Space::Probability { "probability" } else { "raw" },
+            class: found.class,
+        }
+    }
+}
+
 /// What is wrong with a row.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RowError {
@@ -92,9 +160,11 @@ pub(crate) struct RowError {
     detail: String,
 }
 
-impl From<Prediction> for RowPrediction {
-    fn from(found: Prediction) -> Self {
+impl RowPrediction {
+    fn new(answer: Answer, signature: &Signature) -> Self {
+        let Answer { prediction: found, explanation } = answer;
         Self {
+            contributions: explanation.map(|found| PredictionContributions::new(found, signature)),
             value: found.value,
             values: found.values,
             label: found.label,
@@ -123,14 +193,14 @@ pub(crate) async fn predict(
     Json(request): Json<PredictRequest>,
 ) -> ApiResult<Json<PredictResponse>> {
     let asked = request.checked()?;
-    let Served { version, rows } = state.serving.predict(&caller, &id, asked).await?;
+    let Served { version, bound, rows } = state.serving.predict(&caller, &id, asked).await?;
     if rows.iter().all(std::result::Result::is_err) {
         return Err(all_wrong(rows).into());
     }
     let mut response = PredictResponse { model: id, version, predictions: Vec::new(), errors: Vec::new() };
     for (row, answer) in rows.into_iter().enumerate() {
         match answer {
-            Ok(prediction) => response.predictions.push(Some(prediction.into())),
+            Ok(answer) => response.predictions.push(Some(RowPrediction::new(answer, bound.signature()))),
             Err(faults) => {
                 response.predictions.push(None);
                 let error = |fault: FieldError| RowError { row, pointer: fault.pointer, detail: fault.detail };
@@ -153,7 +223,16 @@ impl PredictRequest {
         if self.version.is_some() && self.stage.is_some() {
             return Err(Problem::field("/stage", "name a `version` or a `stage`, not both"));
         }
-        Ok(Asked { rows: self.rows, version: self.version, stage: self.stage.unwrap_or_default() })
+        if self.explain && self.rows.len() > MAX_EXPLAINED_ROWS {
+            let detail = format!("there are {} rows; up to {MAX_EXPLAINED_ROWS} are explained", self.rows.len());
+            return Err(Problem::field("/explain", detail));
+        }
+        let game = match self.game {
+            ExplainGame::Interventional => Game::Interventional,
+            ExplainGame::PathDependent => Game::PathDependent,
+        };
+        let explained = self.explain.then_some(game);
+        Ok(Asked { rows: self.rows, version: self.version, stage: self.stage.unwrap_or_default(), explained })
     }
 }
 

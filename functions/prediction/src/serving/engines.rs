@@ -64,7 +64,7 @@ impl Engines {
     /// The model of a file, which is read if it is not in memory. Calls that come meanwhile wait for the same reading.
     pub(crate) async fn load(&self, key: &ObjectKey) -> Result<Arc<Loaded>> {
         let read = async {
-            let content = self.objects.get(key).await?.ok_or_else(|| Problem::internal("a model's file is gone"))?;
+            let content = self.kept(key).await?;
             tokio::task::spawn_blocking(move || Loaded::parse(&content))
                 .await
                 .map_err(Problem::internal)?
@@ -86,19 +86,36 @@ impl Engines {
     /// # Errors
     /// `unprocessable` when the model cannot take the rows, with its words; `unavailable` when it takes too long.
     pub(crate) async fn run(&self, loaded: Arc<Loaded>, bound: Arc<Bound>, rows: Arc<Vec<Row>>) -> Result<Vec<Value>> {
+        let outputs = self.compute(move || loaded.model.run(bound.inputs(&rows))).await?;
+        outputs.map_err(|fault: ModelRunFault| refused(&fault))
+    }
+
+    /// Computes aside from the event loop, a few at a time. A panic in it is its caller's alone.
+    ///
+    /// # Errors
+    /// `unavailable` when it takes too long.
+    pub(crate) async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let permit = self.running.clone().acquire_owned().await.map_err(Problem::internal)?;
         let work = tokio::task::spawn_blocking(move || {
-            let outputs = loaded.model.run(bound.inputs(&rows));
+            let outcome = work();
             drop(permit);
-            outputs
+            outcome
         });
         match tokio::time::timeout(self.timeout, work).await {
+            Ok(joined) => joined.map_err(Problem::internal),
             Err(_) => Err(Problem::new(
                 ProblemKind::Unavailable,
                 format!("the model took more than {} ms; send fewer rows, or a batch", self.timeout.as_millis()),
             )),
-            Ok(joined) => joined.map_err(Problem::internal)?.map_err(|fault: ModelRunFault| refused(&fault)),
         }
+    }
+
+    /// Bytes that a version keeps.
+    ///
+    /// # Errors
+    /// They are gone.
+    pub(crate) async fn kept(&self, key: &ObjectKey) -> Result<Bytes> {
+        self.objects.get(key).await?.ok_or_else(|| Problem::internal("what a version keeps is gone"))
     }
 }
 

@@ -6,11 +6,13 @@ use std::time::Duration;
 use mandi_core::ids::ModelId;
 use mandi_core::ports::ObjectKey;
 use mandi_core::{FieldError, Principal, Problem, ProblemKind, Result, TenantId};
-use mandi_inference::signature::{Bound, Prediction};
+use mandi_inference::explain::{Explanation, Game};
+use mandi_inference::signature::{Bound, CellFault, Prediction, Row};
 use moka::future::Cache;
 use serde_json::Value as Json;
 
 use super::engines::Engines;
+use super::explainers::{Answered, Explainers};
 use crate::registry::{Registry, Stage, StageName, Version, artifact_key, escaped};
 
 /// For how long a stage is not read again: a roll-back takes effect within this time.
@@ -23,6 +25,7 @@ const MOST_VERSIONS: u64 = 512;
 pub(crate) struct Serving {
     registry: Registry,
     engines: Engines,
+    explainers: Explainers,
     stages: Cache<(TenantId, ModelId, StageName), Arc<Stage>>,
     versions: Cache<(TenantId, ModelId, u32), Arc<Ready>>,
 }
@@ -32,6 +35,7 @@ pub(crate) struct Serving {
 struct Ready {
     version: u32,
     artifact: ObjectKey,
+    background: Option<ObjectKey>,
     bound: Arc<Bound>,
 }
 
@@ -44,16 +48,29 @@ pub(crate) struct Asked {
     pub(crate) version: Option<u32>,
     /// Which stage.
     pub(crate) stage: StageName,
+    /// Whether answers are explained, and by which game.
+    pub(crate) explained: Option<Game>,
+}
+
+/// The answer for a good row.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// What the model predicts.
+    pub(crate) prediction: Prediction,
+    /// What each feature contributes, where that was asked for.
+    pub(crate) explanation: Option<Explanation>,
 }
 
 /// The answer for a row, or what is wrong with it.
-pub(crate) type RowAnswer = std::result::Result<Prediction, Vec<FieldError>>;
+pub(crate) type RowAnswer = std::result::Result<Answer, Vec<FieldError>>;
 
 /// The answers, and who gave them.
 #[derive(Debug)]
 pub(crate) struct Served {
     /// The version.
     pub(crate) version: u32,
+    /// What it takes and gives.
+    pub(crate) bound: Arc<Bound>,
     /// One for each row, in order.
     pub(crate) rows: Vec<RowAnswer>,
 }
@@ -62,7 +79,8 @@ impl Serving {
     /// Serving from a registry.
     pub(crate) fn new(registry: Registry, engines: Engines) -> Self {
         let stages = Cache::builder().max_capacity(10_000).time_to_live(STAGE_FRESH).build();
-        Self { registry, engines, stages, versions: Cache::new(MOST_VERSIONS) }
+        let explainers = Explainers::new(engines.clone());
+        Self { registry, engines, explainers, stages, versions: Cache::new(MOST_VERSIONS) }
     }
 
     /// Answers a call.
@@ -77,15 +95,15 @@ impl Serving {
             (None, None) => return Err(nothing_serves(asked.stage)),
         };
         let ready = self.ready(&caller.tenant, &id, version).await?;
-        let rows = self.answer(&ready, &asked.rows).await?;
-        Ok(Served { version: ready.version, rows })
+        let rows = self.answer(&ready, &asked).await?;
+        Ok(Served { version: ready.version, bound: ready.bound.clone(), rows })
     }
 
     /// Reads the rows, runs those that are good, and puts answers and faults in their order.
-    async fn answer(&self, ready: &Ready, rows: &[Json]) -> Result<Vec<RowAnswer>> {
-        let mut good = Vec::with_capacity(rows.len());
-        let mut answers: Vec<Option<Vec<FieldError>>> = Vec::with_capacity(rows.len());
-        for (place, row) in rows.iter().enumerate() {
+    async fn answer(&self, ready: &Ready, asked: &Asked) -> Result<Vec<RowAnswer>> {
+        let mut good = Vec::with_capacity(asked.rows.len());
+        let mut answers: Vec<Option<Vec<FieldError>>> = Vec::with_capacity(asked.rows.len());
+        for (place, row) in asked.rows.iter().enumerate() {
             answers.push(match read(ready, place, row) {
                 Ok(cells) => {
                     good.push(cells);
@@ -94,19 +112,32 @@ impl Serving {
                 Err(faults) => Some(faults),
             });
         }
-        let mut predictions = Vec::new();
-        if !good.is_empty() {
-            let count = good.len();
-            let loaded = self.engines.load(&ready.artifact).await?;
-            let outputs = self.engines.run(loaded, ready.bound.clone(), Arc::new(good)).await?;
-            predictions = ready.bound.predictions(count, &outputs).map_err(Problem::internal)?;
-        }
-        let mut predictions = predictions.into_iter();
+        let mut found = self.run(ready, Arc::new(good), asked.explained).await?.into_iter();
         let answered = answers.into_iter().map(|faults| match faults {
             Some(faults) => Ok(Err(faults)),
-            None => predictions.next().map(Ok).ok_or_else(|| Problem::internal("a row has no answer")),
+            None => found.next().map(Ok).ok_or_else(|| Problem::internal("a row has no answer")),
         });
         answered.collect()
+    }
+
+    /// Runs good rows, and explains their answers where that is asked for.
+    async fn run(&self, ready: &Ready, rows: Arc<Vec<Row>>, explained: Option<Game>) -> Result<Vec<Answer>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let loaded = self.engines.load(&ready.artifact).await?;
+        let outputs = self.engines.run(loaded, ready.bound.clone(), rows.clone()).await?;
+        let predictions = ready.bound.predictions(rows.len(), &outputs).map_err(Problem::internal)?;
+        let Some(game) = explained else {
+            let alone = |prediction| Answer { prediction, explanation: None };
+            return Ok(predictions.into_iter().map(alone).collect());
+        };
+        let background = ready.background.clone().ok_or_else(no_background)?;
+        let (artifact, bound) = (ready.artifact.clone(), ready.bound.clone());
+        let answered = Answered { artifact, background, bound, rows, answers: predictions.clone() };
+        let explanations = self.explainers.explain(answered, game).await?;
+        let pairs = predictions.into_iter().zip(explanations);
+        Ok(pairs.map(|(prediction, explanation)| Answer { prediction, explanation: Some(explanation) }).collect())
     }
 
     async fn stage(&self, tenant: &TenantId, id: &ModelId, name: StageName) -> Result<Arc<Stage>> {
@@ -129,30 +160,33 @@ impl Serving {
         }
         let found: Version = self.registry.version(tenant, id, version).await?;
         let artifact = artifact_key(tenant, id, &found.artifact.sha256);
+        let background = found.background.map(|background| artifact_key(tenant, id, &background.sha256));
         let loaded = self.engines.load(&artifact).await?;
         let bound = Bound::new(found.signature, &loaded.model().signature().inputs).map_err(Problem::internal)?;
-        let ready = Arc::new(Ready { version, artifact, bound: Arc::new(bound) });
+        let ready = Arc::new(Ready { version, artifact, background, bound: Arc::new(bound) });
         self.versions.insert(key, ready.clone()).await;
         Ok(ready)
     }
 }
 
-fn read(
-    ready: &Ready,
-    place: usize,
-    row: &Json,
-) -> std::result::Result<mandi_inference::signature::Row, Vec<FieldError>> {
+fn read(ready: &Ready, place: usize, row: &Json) -> std::result::Result<Row, Vec<FieldError>> {
     let Json::Object(row) = row else {
         let detail = "a row is an object with a value by feature".to_owned();
         return Err(vec![FieldError { pointer: format!("/rows/{place}"), detail }]);
     };
     ready.bound.signature().read_row(row).map_err(|faults| {
-        let named = |fault: mandi_inference::signature::CellFault| FieldError {
+        let named = |fault: CellFault| FieldError {
             pointer: format!("/rows/{place}/{}", escaped(&fault.column)),
             detail: fault.detail,
         };
         faults.into_iter().map(named).collect()
     })
+}
+
+fn no_background() -> Problem {
+    let detail = "this version was registered without a `background`, with which answers are compared; register it anew \
+                  with typical rows";
+    Problem::field("/explain", detail).of_kind(ProblemKind::Unprocessable)
 }
 
 fn nothing_serves(stage: StageName) -> Problem {
