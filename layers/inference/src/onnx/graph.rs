@@ -107,9 +107,22 @@ fn version_of(versions: &[OperatorSetIdProto], domain: &str) -> i64 {
     versions.iter().find(|version| same(&version.domain)).map_or(1, |version| version.version)
 }
 
+/// Names of the graphs that a graph is inside of.
+#[derive(Clone, Copy)]
+pub(crate) struct Scope<'a>(Option<(&'a Slots, &'a Scope<'a>)>);
+
+impl Scope<'_> {
+    /// That of a graph which is inside of none.
+    pub(crate) const OUTSIDE: Self = Self(None);
+
+    fn has(&self, name: &str) -> bool {
+        self.0.is_some_and(|(slots, outer)| slots.0.contains_key(name) || outer.has(name))
+    }
+}
+
 /// The slots of names.
 #[derive(Default)]
-struct Slots(HashMap<String, usize>);
+pub(crate) struct Slots(HashMap<String, usize>);
 
 impl Slots {
     /// A slot for a new name; none when it has one.
@@ -121,11 +134,11 @@ impl Slots {
 }
 
 impl Graph {
-    /// Makes a graph ready. `around` are the names that it may take of the graph that it is inside of.
+    /// Makes a graph ready. `around` has the names that it may take of the graphs that it is inside of.
     pub(crate) fn new(
         mut graph: GraphProto,
         versions: &[OperatorSetIdProto],
-        around: &HashSet<String>,
+        around: &Scope<'_>,
     ) -> Result<Self, ModelFault> {
         if !graph.sparse_initializer.is_empty() {
             return Err(ModelFault::Part("sparse tensors"));
@@ -157,7 +170,7 @@ impl Graph {
         }
         let mut captures = Vec::new();
         let outside = |name: &String, slots: &mut Slots, captures: &mut Vec<String>| {
-            if around.contains(name) && !slots.0.contains_key(name) {
+            if around.has(name) && !slots.0.contains_key(name) {
                 captures.extend(slots.add(name).map(|_| name.clone()));
             }
         };
@@ -171,7 +184,7 @@ impl Graph {
         let output = |name: &str| slots.0.get(name).copied().ok_or_else(|| nothing(name));
         let outputs = graph.output.iter().map(|info| output(&info.name)).collect::<Result<Vec<_>, _>>()?;
         let constants = read(constants)?;
-        let known: HashSet<String> = slots.0.keys().chain(around).cloned().collect();
+        let known = Scope(Some((&slots, around)));
         let steps = nodes.into_iter().map(|(place, node)| step(node, place, versions, &slots, &known));
         let mut steps = steps.collect::<Result<Vec<_>, _>>()?;
         release(&mut steps, &constants, &outputs);
@@ -331,7 +344,7 @@ fn step(
     place: usize,
     versions: &[OperatorSetIdProto],
     slots: &Slots,
-    known: &HashSet<String>,
+    known: &Scope<'_>,
 ) -> Result<Step, ModelFault> {
     let version = version_of(versions, &node.domain);
     let inner = |name: &str| {

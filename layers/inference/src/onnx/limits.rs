@@ -16,8 +16,8 @@ use super::tensor;
 pub struct Limits {
     /// The file's size in bytes: 256 MiB.
     pub file_bytes: usize,
-    /// Messages and texts of the file, each of which costs some hundred bytes in memory: 4,000,000. The mode of each node of
-    /// a tree is one.
+    /// Texts of the file, and messages, which count as eight: 4,000,000. They cost more in memory than in the file. The mode
+    /// of each node of a tree is one text.
     pub parts: usize,
     /// Nodes of the graph, with those of graphs inside: 20,000.
     pub nodes: usize,
@@ -27,9 +27,9 @@ pub struct Limits {
     pub attribute_values: usize,
     /// Bytes of one text: 4,096.
     pub text_bytes: usize,
-    /// Values of one tensor, in the file or during a run: 100,000,000.
+    /// Values of one tensor, in the file or during a run: 50,000,000.
     pub tensor_values: usize,
-    /// Values of all tensors that a run holds at one time: 200,000,000.
+    /// Values of all tensors that a run holds at one time: 100,000,000.
     pub run_values: usize,
     /// How long a run may take: 30 s. It is looked at between nodes, and every few hundred rows of the operators that go
     /// row by row or multiply matrices; a node may overstep it by the time of such a part.
@@ -45,8 +45,8 @@ impl Default for Limits {
             depth: 8,
             attribute_values: 50_000_000,
             text_bytes: 4_096,
-            tensor_values: 100_000_000,
-            run_values: 200_000_000,
+            tensor_values: 50_000_000,
+            run_values: 100_000_000,
             run_time: Duration::from_secs(30),
         }
     }
@@ -56,7 +56,7 @@ impl Limits {
     /// Checks the bytes of a file, before they are decoded.
     pub(crate) fn check_bytes(&self, bytes: &[u8]) -> Result<(), ModelFault> {
         at_most("bytes", bytes.len(), self.file_bytes)?;
-        at_most("messages and texts", scan::parts(bytes), self.parts)
+        at_most("texts and messages", scan::parts(bytes), self.parts)
     }
 
     /// Checks a graph that was decoded.

@@ -8,7 +8,11 @@ mod attributes;
 mod budget;
 #[cfg(test)]
 mod cases;
+#[cfg(test)]
+mod exports;
 mod fault;
+#[cfg(test)]
+mod fuzz;
 mod graph;
 mod limits;
 mod ml;

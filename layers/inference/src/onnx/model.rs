@@ -1,15 +1,15 @@
 //! A model: what is read of a file, and how it is run.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tract_onnx::pb::ModelProto;
+use tract_onnx::pb::{GraphProto, ModelProto};
 
 use super::budget::Budget;
 use super::fault::{ModelFault, ModelRunFault};
-use super::graph::{Graph, Held, StepFault};
+use super::graph::{Graph, Held, Scope, StepFault};
 use super::limits::Limits;
-use super::signature::Signature;
+use super::signature::{Signature, ValueType};
 use super::value::Value;
 
 /// A model that is ready to run; it may be run from many threads at a time.
@@ -46,9 +46,10 @@ impl Model {
         let graph = model.graph.take().ok_or(ModelFault::Empty)?;
         limits.check(&graph)?;
         let signature = Signature::read(&model, &graph)?;
+        check_maps(&signature, &graph)?;
         let inputs = signature.inputs.iter().map(|input| input.name.clone()).collect();
         let outputs = graph.output.iter().map(|output| output.name.clone()).collect();
-        let graph = Graph::new(graph, &model.opset_import, &HashSet::new())?;
+        let graph = Graph::new(graph, &model.opset_import, &Scope::OUTSIDE)?;
         Ok(Self { signature, inputs, outputs, graph, limits: limits.clone() })
     }
 
@@ -96,6 +97,20 @@ impl Model {
         let found = self.graph.run(given, &Budget::new(&self.limits));
         found.map_err(|StepFault { node, operator, fault }| ModelRunFault::Node { node, operator, fault })
     }
+}
+
+/// Inputs that are no tensors must be maps, and only these operators take them: the decoder leaves other types out.
+fn check_maps(signature: &Signature, graph: &GraphProto) -> Result<(), ModelFault> {
+    let maps = signature.inputs.iter().filter(|input| input.value == ValueType::Map);
+    for input in maps {
+        let users = graph.node.iter().filter(|node| node.input.contains(&input.name));
+        if users.clone().next().is_none()
+            || !users.clone().all(|node| matches!(&*node.op_type, "DictVectorizer" | "CastMap"))
+        {
+            return Err(ModelFault::Part("inputs that are sequences, optional or without a type"));
+        }
+    }
+    Ok(())
 }
 
 /// What a panic said.

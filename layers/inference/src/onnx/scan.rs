@@ -3,6 +3,9 @@
 /// How many messages are inside one another at most.
 const DEPTH: usize = 64;
 
+/// What a message counts for, where a text counts for one.
+const MESSAGE: usize = 8;
+
 /// A run of bytes that is read as fields.
 struct Fields<'a>(&'a [u8]);
 
@@ -78,15 +81,16 @@ impl Message {
     }
 }
 
-/// How many messages and texts a file has: what costs more in memory than in the file.
+/// How many texts a file has, and messages, which count for more: what costs more in memory than in the file.
 pub(super) fn parts(bytes: &[u8]) -> usize {
     let mut count = 0_usize;
     let mut open = vec![(Message::Model, Fields(bytes), 0)];
     while let Some((message, mut fields, depth)) = open.pop() {
         while let Some(field) = fields.next() {
             let Some(bytes) = field.bytes else { continue };
-            count = count.saturating_add(1);
-            if let Some(inside) = message.inside(field.number).filter(|_| depth < DEPTH) {
+            let inside = message.inside(field.number);
+            count = count.saturating_add(if inside.is_some() { MESSAGE } else { 1 });
+            if let Some(inside) = inside.filter(|_| depth < DEPTH) {
                 open.push((inside, Fields(bytes), depth + 1));
             }
         }
@@ -99,12 +103,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn given_a_graph_of_empty_nodes_when_its_parts_are_counted_then_each_is_one() {
+    fn given_a_graph_of_empty_nodes_when_its_parts_are_counted_then_each_counts_for_eight() {
         let nodes = [0x0a, 0].repeat(1_000);
         let mut file = vec![0x3a];
         file.extend([0xd0, 0x0f]);
         file.extend(nodes);
-        assert_eq!(parts(&file), 1_001);
+        assert_eq!(parts(&file), 1_001 * MESSAGE);
         assert_eq!(parts(&[0xff; 40]), 0);
         assert_eq!(parts(&[0x3a, 0x7f, 1]), 0);
     }

@@ -11,6 +11,10 @@ use super::walk::Value;
 /// Leaves of a tree at most, one for each bit.
 const MAX_LEAVES: usize = 64;
 
+/// More trees or features than these are walked instead: a word costs memory for each of them.
+const MAX_TREES: usize = 1 << 16;
+const MAX_FEATURES: usize = 1 << 16;
+
 /// A test of one tree.
 #[derive(Debug)]
 struct MaskTest<V> {
@@ -32,8 +36,11 @@ pub(super) struct Masks<V> {
 }
 
 impl<V: Value> Masks<V> {
-    /// The same trees; none when one has too many leaves.
+    /// The same trees; none when one has too many leaves, or there are too many.
     pub(super) fn of(flat: &Flat<V>, features: usize) -> Option<Self> {
+        if flat.roots.len() > MAX_TREES || features > MAX_FEATURES {
+            return None;
+        }
         let mut masks = Self { tests: (0..features).map(|_| Vec::new()).collect(), leaves: Vec::new() };
         for (tree, root) in (0..).zip(&flat.roots) {
             let mut reading = Reading { nodes: &flat.nodes, tree, branches: 0, leaves: Vec::new() };

@@ -343,7 +343,8 @@ fn coupled(classes: usize, of_pair: &[f32]) -> Vec<f32> {
         let mut qp: Vec<f32> =
             q.chunks_exact(classes).map(|row| row.iter().zip(&p).map(|(q, p)| q * p).sum()).collect();
         let mut pqp: f32 = p.iter().zip(&qp).map(|(p, qp)| p * qp).sum();
-        if qp.iter().all(|qp| (qp - pqp).abs() < close) {
+        // Of scores that are no numbers it stays with equal shares, as ONNX Runtime does.
+        if !qp.iter().any(|qp| (qp - pqp).abs() >= close) {
             break;
         }
         for one in 0..classes {

@@ -65,14 +65,25 @@ pub(super) fn cast(x: &Tensor, to: ElementType, budget: &Budget) -> Result<Tenso
         }),
         (x, ElementType::Float) => numeric!(x, T => converted::<T, f32>(x)),
         (x, ElementType::Double) => numeric!(x, T => converted::<T, f64>(x)),
-        (x, ElementType::Int64) => numeric!(x, T => converted::<T, i64>(x)),
-        (x, ElementType::Int32) => numeric!(x, T => converted::<T, i32>(x)),
+        (x, ElementType::Int64) => numeric!(x, T => to_whole::<T, i64>(x, 63)),
+        (x, ElementType::Int32) => numeric!(x, T => to_whole::<T, i32>(x, 31)),
     }
 }
 
 fn converted<T: Number, U: Number>(x: &Tensor) -> Result<Tensor, RunFault> {
     let x = T::of(x)?;
     Ok(U::tensor(x.like(x.data.iter().map(|number| U::narrow(number.wide())).collect())))
+}
+
+/// What is no number, or none of so many bits, becomes the least: the standard leaves it open, and ONNX Runtime gives that.
+fn to_whole<T: Number, U: Number>(x: &Tensor, bits: i32) -> Result<Tensor, RunFault> {
+    let x = T::of(x)?;
+    let most = 2.0_f64.powi(bits);
+    let each = |number: &T| {
+        let wide = number.wide();
+        if wide > -most - 1.0 && wide < most { U::narrow(wide) } else { U::LEAST }
+    };
+    Ok(U::tensor(x.like(x.data.iter().map(each).collect())))
 }
 
 fn of_texts(x: &Array<String>, to: ElementType) -> Result<Tensor, RunFault> {

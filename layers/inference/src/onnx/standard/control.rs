@@ -26,13 +26,14 @@ struct Scan {
 }
 
 /// The operator of a name, if it is one of these.
-pub(super) fn build(name: &str, attributes: Attributes<'_>, inner: Inner<'_>) -> Option<Built> {
+pub(super) fn build(name: &str, attributes: Attributes<'_>, version: i64, inner: Inner<'_>) -> Option<Built> {
     match name {
         "If" => Some(inner("then_branch").and_then(|yes| Ok((yes, inner("else_branch")?))).map(|(yes, no)| {
             let operator: Box<dyn Standard> = Box::new(If { yes, no });
             operator
         })),
-        "Scan" => Some(inner("body").and_then(|body| Scan::new(body, attributes)).map(|scan| {
+        // Before version 9 it went through batches.
+        "Scan" if version >= 9 => Some(inner("body").and_then(|body| Scan::new(body, attributes)).map(|scan| {
             let operator: Box<dyn Standard> = Box::new(scan);
             operator
         })),

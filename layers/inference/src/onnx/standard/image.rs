@@ -184,14 +184,15 @@ impl Conv {
         let mut data = Vec::with_capacity(budget.shape(&shape)?);
         let columns = budget.shape(&places)?;
         let height = inner * kernel.iter().product::<usize>();
-        budget.values(height.saturating_mul(columns))?;
+        // A place costs as much as four numbers.
+        budget.values(height.saturating_mul(columns).saturating_mul(4))?;
         // Where each value of a column comes from within a channel; none is a zero.
         let mut sources = Vec::with_capacity(kernel.iter().product::<usize>() * columns);
         for within in combinations(kernel) {
             for place in combinations(&places) {
-                let at = windows.iter().zip(&place).zip(&within).zip(lengths);
-                sources.push(at.fold(Some(0), |flat, (((window, place), within), length)| {
-                    Some(flat? * length + window.at(*place, *within)?)
+                let mut at = windows.iter().zip(&place).zip(&within).zip(lengths);
+                sources.push(at.try_fold(0, |flat, (((window, place), within), length)| {
+                    Some(flat * length + window.at(*place, *within)?)
                 }));
             }
         }

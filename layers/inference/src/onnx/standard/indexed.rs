@@ -135,7 +135,7 @@ impl Standard for GatherElements {
         let shape = indices.shape().to_vec();
         typed!(x, T => {
             let from = &T::of(x)?.data;
-            one(T::tensor(Array { shape, data: places.into_iter().map(|place| from[place].clone()).collect() }))
+            one(T::tensor(Array { shape, data: taken(from, &places) }))
         })
     }
 }
@@ -186,7 +186,7 @@ impl Standard for ScatterElements {
         if matches!(self.by, Merge::Replace) {
             return typed!(x, T => {
                 let (mut found, updates) = (T::of(x)?.clone(), T::of(updates)?);
-                places.into_iter().zip(&updates.data).for_each(|(place, value)| found.data[place] = value.clone());
+                put(&mut found.data, &places, &updates.data);
                 one(T::tensor(found))
             });
         }
@@ -221,19 +221,37 @@ impl Standard for OneHot {
         let needed = budget.shape(&shape)?;
         let (_, along, after) = around(&shape, at);
         typed!(values, T => {
-            let [off, on] = &T::of(values)?.data[..] else {
-                return Err(RunFault::Shape { expected: "two values".to_owned(), found: values.shape().to_vec() });
-            };
-            let mut data = vec![off.clone(); needed];
-            for (flat, wanted) in wanted.into_iter().enumerate() {
-                // A place outside is nowhere.
-                if let Ok(place) = place(wanted, depth) {
-                    data[(flat / after * along + place) * after + flat % after] = on.clone();
-                }
-            }
-            one(T::tensor(Array { shape, data }))
+            let data = one_hot(&T::of(values)?.data, &wanted, (needed, depth, along, after));
+            let two = || RunFault::Shape { expected: "two values".to_owned(), found: values.shape().to_vec() };
+            one(T::tensor(Array { shape, data: data.ok_or_else(two)? }))
         })
     }
+}
+
+/// The second of two values at the places that are wanted, the first elsewhere; a place outside is nowhere.
+fn one_hot<T: Clone>(
+    values: &[T],
+    wanted: &[i64],
+    (needed, depth, along, after): (usize, usize, usize, usize),
+) -> Option<Vec<T>> {
+    let [off, on] = values else { return None };
+    let mut data = vec![off.clone(); needed];
+    for (flat, wanted) in wanted.iter().enumerate() {
+        if let Ok(place) = place(*wanted, depth) {
+            data[(flat / after * along + place) * after + flat % after] = on.clone();
+        }
+    }
+    Some(data)
+}
+
+/// The values at some places.
+fn taken<T: Clone>(from: &[T], places: &[usize]) -> Vec<T> {
+    places.iter().map(|place| from[*place].clone()).collect()
+}
+
+/// Puts values at some places.
+fn put<T: Clone>(to: &mut [T], places: &[usize], values: &[T]) {
+    places.iter().zip(values).for_each(|(place, value)| to[*place] = value.clone());
 }
 
 impl Standard for NonZero {

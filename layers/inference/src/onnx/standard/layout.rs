@@ -308,6 +308,12 @@ fn padded<T: Clone>(x: &Array<T>, shape: Vec<usize>, places: &[Vec<Option<usize>
     Array { data: data.collect(), shape }
 }
 
+/// The values at some places, and nothing at the others.
+fn only<T: Clone + Default>(x: &Array<T>, kept: impl Fn(usize) -> bool) -> Array<T> {
+    let value = |(place, value): (usize, &T)| if kept(place) { value.clone() } else { T::default() };
+    x.like(x.data.iter().enumerate().map(value).collect())
+}
+
 impl Standard for Trilu {
     fn run(&self, inputs: Inputs<'_>, budget: &Budget) -> Outputs {
         let x = inputs.get(0)?;
@@ -322,9 +328,7 @@ impl Standard for Trilu {
             if self.upper { across >= diagonal } else { across <= diagonal }
         };
         typed!(x, T => {
-            let x = T::of(x)?;
-            let value = |(place, value): (usize, &T)| if kept(place) { value.clone() } else { T::default() };
-            one(T::tensor(x.like(x.data.iter().enumerate().map(value).collect())))
+            one(T::tensor(only(T::of(x)?, kept)))
         })
     }
 }

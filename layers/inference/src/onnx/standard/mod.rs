@@ -124,7 +124,7 @@ pub(crate) fn build(node: &NodeProto, version: i64, inner: Inner<'_>) -> Built {
             return built;
         }
     }
-    control::build(name, attributes, inner).unwrap_or(Err(BuildFault::Unknown))
+    control::build(name, attributes, version, inner).unwrap_or(Err(BuildFault::Unknown))
 }
 
 /// What a family of operators makes of a name: none when it is not its.

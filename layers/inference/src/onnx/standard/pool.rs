@@ -79,7 +79,8 @@ impl Standard for Pool {
         let shape = [&[*rows, *channels][..], &places].concat();
         let needed = budget.shape(&shape)?;
         let in_windows = sizes.iter().chain(&places).try_fold(1_usize, |total, size| total.checked_mul(*size));
-        budget.values(in_windows.unwrap_or(usize::MAX))?;
+        // A place costs as much as two numbers.
+        budget.values(in_windows.unwrap_or(usize::MAX).saturating_mul(2))?;
         let size: usize = lengths.iter().product();
         // For each window its places in a channel, and how many count.
         let mut sources = Vec::with_capacity(places.iter().product());
@@ -87,8 +88,8 @@ impl Standard for Pool {
             let (mut inside, mut counted) = (Vec::new(), 0);
             for within in combinations(&sizes) {
                 let at = || windows.iter().zip(&place).zip(&within);
-                let flat = at().zip(lengths).fold(Some(0), |flat, (((window, place), within), length)| {
-                    Some(flat? * length + window.at(*place, *within)?)
+                let flat = at().zip(lengths).try_fold(0, |flat, (((window, place), within), length)| {
+                    Some(flat * length + window.at(*place, *within)?)
                 });
                 inside.extend(flat);
                 let padded = at().all(|((window, place), within)| window.is_padded(*place, *within));
@@ -110,7 +111,7 @@ impl Standard for Pool {
                         continue;
                     };
                     let better = |best: Option<usize>, place: &usize| match best {
-                        Some(best) if !(map[*place] > map[best]) => Some(best),
+                        Some(best) if map[best].missing() || map[*place] <= map[best] => Some(best),
                         _ => Some(*place),
                     };
                     let best = inside.iter().fold(None, better);

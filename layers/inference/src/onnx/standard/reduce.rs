@@ -132,7 +132,7 @@ impl Reduce {
         let mut data = Vec::with_capacity(budget.shape(&outer)?);
         lines(&outer, [&strides(&stay)], |[place], length, [step]| {
             for at in 0..length {
-                data.push(self.by.of(gathered(&x.data, place + at * step, inner.clone(), &inner_strides).data));
+                data.push(self.by.of(&gathered(&x.data, place + at * step, inner.clone(), &inner_strides).data));
             }
         });
         let shape = if self.keep {
@@ -145,7 +145,7 @@ impl Reduce {
 }
 
 impl By {
-    fn of<T: Number>(self, values: Vec<T>) -> T {
+    fn of<T: Number>(self, values: &[T]) -> T {
         let sum = |with: fn(f64) -> f64| values.iter().map(|value| with(value.wide())).sum::<f64>();
         let length = count(values.len());
         match self {

@@ -92,7 +92,7 @@ pub(super) fn stretched<A: Clone, B: Clone, C>(
             [0, 1] => data.extend(other.data[b..b + length].iter().map(|b| with(&one.data[a], b))),
             [1, 1] => data.extend(one.data[a..a + length].iter().zip(&other.data[b..]).map(|(a, b)| with(a, b))),
             [to_a, to_b] => {
-                data.extend((0..length).map(|at| with(&one.data[a + at * to_a], &other.data[b + at * to_b])))
+                data.extend((0..length).map(|at| with(&one.data[a + at * to_a], &other.data[b + at * to_b])));
             }
         },
     );

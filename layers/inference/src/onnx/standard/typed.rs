@@ -153,11 +153,9 @@ macro_rules! whole_numbers {
             fn sign(self) -> Self {
                 self.signum()
             }
-            #[expect(clippy::cast_lossless, clippy::cast_precision_loss, reason = "rounded beyond 2^53")]
             fn wide(self) -> f64 {
                 self as f64
             }
-            #[expect(clippy::cast_possible_truncation, reason = "cut towards zero, as casts of ONNX do")]
             fn narrow(wide: f64) -> Self {
                 wide as Self
             }
@@ -195,7 +193,6 @@ macro_rules! floats {
             fn fmod(self, other: Self) -> Option<Self> {
                 Some(self % other)
             }
-            #[expect(clippy::cast_possible_truncation, reason = "the exponent is of this type, or a whole number")]
             fn power(self, exponent: f64) -> Self {
                 self.powf(exponent as Self)
             }
@@ -211,7 +208,6 @@ macro_rules! floats {
             fn wide(self) -> f64 {
                 f64::from(self)
             }
-            #[expect(clippy::cast_possible_truncation, reason = "to the nearest")]
             fn narrow(wide: f64) -> Self {
                 wide as Self
             }
