@@ -10,6 +10,7 @@ mod registry;
 mod routes;
 mod serving;
 mod state;
+mod traffic;
 
 use axum::Router;
 use mandi_http::openapi;

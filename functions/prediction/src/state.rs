@@ -13,6 +13,7 @@ use mandi_http::Gate;
 
 use crate::registry::Registry;
 use crate::serving::{Engines, Serving};
+use crate::traffic::Traffic;
 
 /// The parts that a [`PredictionState`] is made of; made once for each process.
 #[derive(Clone)]
@@ -37,6 +38,7 @@ pub struct PredictionState {
     pub(crate) gate: Gate,
     pub(crate) registry: Registry,
     pub(crate) serving: Serving,
+    pub(crate) traffic: Traffic,
     pub(crate) audit: AuditTrail,
     uploads: Uploads,
 }
@@ -49,8 +51,10 @@ impl PredictionState {
         let uploads = Uploads::new(records.clone(), objects.clone(), clock.clone());
         let audit = AuditTrail::new(records.clone(), clock.clone());
         let engines = Engines::new(objects.clone(), model_cache_bytes, inference_timeout);
-        let registry = Registry::new(records, objects, clock, audit.clone(), engines.clone(), uploads.clone());
-        Self { gate, serving: Serving::new(registry.clone(), engines), registry, audit, uploads }
+        let registry = Registry::new(records, objects, clock.clone(), audit.clone(), engines.clone(), uploads.clone());
+        let traffic = Traffic::new(registry.clone(), clock);
+        let serving = Serving::new(registry.clone(), engines, traffic.clone());
+        Self { gate, serving, traffic, registry, audit, uploads }
     }
 
     /// Files that are sent for later use, to be removed when nobody uses them.

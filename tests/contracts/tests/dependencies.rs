@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "mandi-embedding",
         &["mandi-core", "mandi-http", "mandi-llm", "mandi-retrieval", "mandi-index", "mandi-inference", "mandi-aws"],
     ),
-    ("mandi-prediction", &["mandi-core", "mandi-http", "mandi-inference", "mandi-aws"]),
+    ("mandi-prediction", &["mandi-core", "mandi-http", "mandi-inference", "mandi-learning", "mandi-aws"]),
     (
         "mandi",
         &[

@@ -9,7 +9,7 @@ mod store;
 use std::sync::Arc;
 
 use mandi_core::audit::AuditTrail;
-use mandi_core::ids::ModelId;
+use mandi_core::ids::{LeaseOwner, ModelId, RolloutId};
 use mandi_core::ports::{Objects, Records};
 use mandi_core::uploads::Uploads;
 use mandi_core::{Clock, Permission, Principal, Problem, Result, TenantId};
@@ -17,7 +17,7 @@ use mandi_core::{Clock, Permission, Principal, Problem, Result, TenantId};
 pub(crate) use model::{Model, Version};
 pub(crate) use register::NewVersion;
 pub(crate) use sample::{escaped, kept_rows};
-pub(crate) use stages::{RolledBack, Rollout, Split, Stage, StageName};
+pub(crate) use stages::{Candidate, GuardSettings, RolledBack, Rollout, Split, Stage, StageName};
 pub(crate) use store::artifact_key;
 
 use crate::serving::Engines;
@@ -178,12 +178,52 @@ impl Registry {
         let after = before.stage.deploy(version, rollout, self.clock.now())?;
         let share = match rollout {
             Rollout::All => "all calls".to_owned(),
-            Rollout::Share(kind, percent) => format!("{percent} % of the calls, as {kind:?}").to_lowercase(),
+            Rollout::Share(kind, percent, _) => format!("{percent} % of the calls, as {kind:?}").to_lowercase(),
         };
         let event = event("model.deploy", id, Some(version), format!("{} in {}", share, name.name()));
         let entry = self.store.audit.entry(caller, event)?;
         self.store.replace_stage(tenant, id, name, (&before, &after), entry).await?;
         Ok(after)
+    }
+
+    /// Ends a trial that broke a bound, in the platform's own name. Returns whether it was still on.
+    pub(crate) async fn send_back(
+        &self,
+        tenant: &TenantId,
+        id: &ModelId,
+        name: StageName,
+        rollout: &RolloutId,
+        reason: &str,
+    ) -> Result<bool> {
+        let before = self.store.stage(tenant, id, name).await?;
+        let Some(after) = before.stage.without(rollout) else { return Ok(false) };
+        let version = before.stage.candidate.as_ref().map(|candidate| candidate.version);
+        let event = event("model.rollback", id, version, format!("sent back from {}: {reason}", name.name()));
+        let entry = self.store.audit.entry_of_platform(tenant, event)?;
+        self.store.replace_stage(tenant, id, name, (&before, &after), entry).await?;
+        Ok(true)
+    }
+
+    /// Keeps what a process counted of a trial.
+    pub(crate) async fn keep_counts(
+        &self,
+        tenant: &TenantId,
+        id: &ModelId,
+        rollout: &RolloutId,
+        instance: &LeaseOwner,
+        counts: String,
+    ) -> Result<()> {
+        self.store.keep_counts(tenant, id, (rollout, instance), counts).await
+    }
+
+    /// What every process counted of a trial, with its name.
+    pub(crate) async fn counts(
+        &self,
+        tenant: &TenantId,
+        id: &ModelId,
+        rollout: &RolloutId,
+    ) -> Result<Vec<(String, String)>> {
+        self.store.counts(tenant, id, rollout).await
     }
 
     /// Takes back the last deployment at a stage.

@@ -1,7 +1,10 @@
 //! Which version of a model serves at a stage: pure transitions, of which every one is kept.
 
-use mandi_core::ids::RolloutId;
+use mandi_core::ids::{ModelId, RolloutId};
 use mandi_core::{Problem, Result, Timestamp};
+use mandi_learning::guard::{Bound, Fraction, Guard, Quantile};
+use mandi_learning::rollout as learning;
+use mandi_learning::sequential::Alpha;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -53,12 +56,65 @@ pub(crate) struct Candidate {
     pub(crate) kind: Split,
     /// The share of calls that it gets, in percent, to a hundredth.
     pub(crate) percent: f64,
+    /// When it goes back by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) guard: Option<GuardSettings>,
     /// This split of the calls: keys are drawn by it, and keep their arm while it lasts.
     #[schema(value_type = String)]
     pub(crate) rollout_id: RolloutId,
     /// Since when.
     #[schema(value_type = String, format = DateTime)]
     pub(crate) started_at: Timestamp,
+}
+
+/// The bounds that a version on trial has to keep. It goes back when the calls show, by a test that may look after each
+/// of them, that it breaks one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct GuardSettings {
+    /// By how much its share of failed calls may exceed the other version's: 0 to 1.
+    #[schema(default = 0.05)]
+    pub(crate) error_excess: f64,
+    /// How many times slower than the other version its 95th percentile may be; at least 1.
+    #[schema(default = 2.0)]
+    pub(crate) latency_ratio: f64,
+    /// The share of answers that may differ from the other version's, 0 to 1; looked at in a shadow, where both answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) disagreement: Option<f64>,
+    /// How many calls of each version there have to be before anything is judged.
+    #[schema(default = 50)]
+    pub(crate) min_calls: u64,
+}
+
+impl Default for GuardSettings {
+    fn default() -> Self {
+        Self { error_excess: 0.05, latency_ratio: 2.0, disagreement: None, min_calls: 50 }
+    }
+}
+
+impl GuardSettings {
+    /// The guard that keeps these bounds.
+    ///
+    /// # Errors
+    /// A bound is out of range.
+    pub(crate) fn guard(&self) -> Result<Guard> {
+        let share = |name: &str, share: f64| {
+            let pointer = format!("/rollout/guard/{name}");
+            Fraction::try_from(share).map_err(|fault| Problem::field(pointer, fault.to_string()))
+        };
+        if !(self.latency_ratio >= 1.0 && self.latency_ratio.is_finite()) {
+            return Err(Problem::field("/rollout/guard/latency_ratio", "it is at least 1"));
+        }
+        let mut bounds = vec![
+            Bound::ErrorExcess { at_most: share("error_excess", self.error_excess)? },
+            Bound::LatencyRatio { quantile: Quantile::P95, at_most: self.latency_ratio },
+        ];
+        if let Some(disagreement) = self.disagreement {
+            bounds.push(Bound::Disagreement { at_most: share("disagreement", disagreement)? });
+        }
+        let alpha = Alpha::FIVE_PERCENT;
+        Ok(Guard { format: mandi_learning::Format, min_calls: self.min_calls, alpha, bounds })
+    }
 }
 
 /// What serves at a stage.
@@ -79,8 +135,8 @@ pub(crate) struct Stage {
 pub(crate) enum Rollout {
     /// The version serves all calls.
     All,
-    /// The version gets a share, in percent.
-    Share(Split, f64),
+    /// The version gets a share, in percent, as long as it keeps its bounds.
+    Share(Split, f64, Option<GuardSettings>),
 }
 
 /// What a roll-back did.
@@ -98,9 +154,9 @@ impl Stage {
     /// # Errors
     /// `conflict`: a share was asked for, and nothing serves beside which it could be tried.
     pub(crate) fn deploy(&self, version: u32, rollout: Rollout, now: Timestamp) -> Result<Self> {
-        let (kind, percent) = match rollout {
+        let (kind, percent, guard) = match rollout {
             Rollout::All => return Ok(self.serving(version)),
-            Rollout::Share(kind, percent) => (kind, percent),
+            Rollout::Share(kind, percent, guard) => (kind, percent, guard),
         };
         let conflict = |detail: &str| Err(Problem::conflict(detail));
         match self.version {
@@ -113,8 +169,8 @@ impl Stage {
         // Another percentage of the same trial keeps its draw, so that no key that was in goes out.
         let kept = self.candidate.as_ref().filter(|candidate| candidate.version == version && candidate.kind == kind);
         let candidate = match kept {
-            Some(candidate) => Candidate { percent, ..candidate.clone() },
-            None => Candidate { version, kind, percent, rollout_id: RolloutId::generate(), started_at: now },
+            Some(candidate) => Candidate { percent, guard, ..candidate.clone() },
+            None => Candidate { version, kind, percent, guard, rollout_id: RolloutId::generate(), started_at: now },
         };
         Ok(Self { candidate: Some(candidate), ..self.clone() })
     }
@@ -143,6 +199,31 @@ impl Stage {
         Ok((Self { version: Some(to), candidate: None, earlier }, RolledBack { from: serving, to }))
     }
 
+    /// Who answers a call: the policy of the present trial, or the one version that serves.
+    pub(crate) fn policy(&self, model: &ModelId) -> Option<learning::Rollout<u32>> {
+        let control = self.version?;
+        let alone = |policy| Some(learning::Rollout::new(model.as_str().to_owned(), String::new(), policy));
+        let Some(candidate) = &self.candidate else { return alone(learning::Policy::All { version: control }) };
+        // Both were checked when the trial began.
+        let pair = learning::Pair::new(control, candidate.version).ok();
+        let Some((versions, percent)) = pair.zip(learning::Percent::try_from(candidate.percent).ok()) else {
+            return alone(learning::Policy::All { version: control });
+        };
+        let policy = match candidate.kind {
+            Split::Canary => learning::Policy::Canary { versions, percent },
+            Split::Ab => learning::Policy::Ab { versions, percent },
+            Split::Shadow => learning::Policy::Shadow { versions, percent },
+        };
+        let id = candidate.rollout_id.as_str().to_owned();
+        Some(learning::Rollout::new(model.as_str().to_owned(), id, policy))
+    }
+
+    /// The stage without the trial, if it is still that one.
+    pub(crate) fn without(&self, rollout: &RolloutId) -> Option<Self> {
+        let is_on = self.candidate.as_ref().is_some_and(|candidate| candidate.rollout_id == *rollout);
+        is_on.then(|| Self { candidate: None, ..self.clone() })
+    }
+
     /// Whether calls may come to a version.
     pub(crate) fn uses(&self, version: u32) -> bool {
         self.version == Some(version) || self.candidate.as_ref().is_some_and(|candidate| candidate.version == version)
@@ -169,24 +250,24 @@ mod tests {
 
     #[test]
     fn given_a_trial_when_rolled_back_then_it_ends_and_what_served_serves() {
-        let trial = after(&[(1, Rollout::All), (2, Rollout::All), (3, Rollout::Share(Split::Canary, 10.0))]);
+        let trial = after(&[(1, Rollout::All), (2, Rollout::All), (3, Rollout::Share(Split::Canary, 10.0, None))]);
         let (stage, done) = trial.roll_back().unwrap();
         assert_eq!((stage.version, stage.candidate, done), (Some(2), None, RolledBack { from: 3, to: 2 }));
     }
 
     #[test]
     fn given_a_trial_when_its_percentage_changes_then_keys_are_drawn_as_before() {
-        let small = after(&[(1, Rollout::All), (2, Rollout::Share(Split::Canary, 10.0))]);
-        let large = small.deploy(2, Rollout::Share(Split::Canary, 50.0), NOW).unwrap();
+        let small = after(&[(1, Rollout::All), (2, Rollout::Share(Split::Canary, 10.0, None))]);
+        let large = small.deploy(2, Rollout::Share(Split::Canary, 50.0, None), NOW).unwrap();
         let id = |stage: &Stage| stage.candidate.as_ref().unwrap().rollout_id.clone();
         assert_eq!(id(&small), id(&large));
-        assert_ne!(id(&small), id(&small.deploy(3, Rollout::Share(Split::Canary, 10.0), NOW).unwrap()));
+        assert_ne!(id(&small), id(&small.deploy(3, Rollout::Share(Split::Canary, 10.0, None), NOW).unwrap()));
     }
 
     #[test]
     fn given_nothing_that_serves_then_no_version_is_tried_beside_it() {
-        assert!(Stage::default().deploy(1, Rollout::Share(Split::Shadow, 100.0), NOW).is_err());
-        assert!(after(&[(1, Rollout::All)]).deploy(1, Rollout::Share(Split::Ab, 50.0), NOW).is_err());
+        assert!(Stage::default().deploy(1, Rollout::Share(Split::Shadow, 100.0, None), NOW).is_err());
+        assert!(after(&[(1, Rollout::All)]).deploy(1, Rollout::Share(Split::Ab, 50.0, None), NOW).is_err());
     }
 
     #[test]

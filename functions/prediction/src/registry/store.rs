@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mandi_core::audit::{AuditTrail, Event};
-use mandi_core::ids::ModelId;
+use mandi_core::ids::{LeaseOwner, ModelId, RolloutId};
 use mandi_core::ports::{
     Condition, Key, ObjectKey, ObjectPrefix, Objects, Order, Partition, Query, Range, Record, Records, RecordsError,
     Update, Write,
@@ -200,6 +200,41 @@ impl Store {
         let record = Record::new(key).with_json("stage", after)?.with("revision", revision);
         let there = Write::Check(model_key(tenant, id), Condition::Present);
         Ok(self.records.transact(vec![Write::Put(record, condition), there, entry], None).await?)
+    }
+
+    /// Keeps what a process counted of a trial, in place of what it kept before.
+    pub(super) async fn keep_counts(
+        &self,
+        tenant: &TenantId,
+        id: &ModelId,
+        (rollout, instance): (&RolloutId, &LeaseOwner),
+        counts: String,
+    ) -> Result<()> {
+        let key = Key::new(own(tenant, id), format!("counts/{rollout}/{instance}"));
+        Ok(self.records.put(Record::new(key).with("counts", counts), Condition::Always).await?)
+    }
+
+    /// What every process counted of a trial, with its name.
+    pub(super) async fn counts(
+        &self,
+        tenant: &TenantId,
+        id: &ModelId,
+        rollout: &RolloutId,
+    ) -> Result<Vec<(String, String)>> {
+        let prefix = format!("counts/{rollout}/");
+        let mut query = Query { range: Range::Prefix(prefix.clone()), ..Query::all(own(tenant, id)) };
+        let mut found = Vec::new();
+        loop {
+            let page = self.records.query(query.clone()).await?;
+            for record in page.records {
+                let instance = record.key.sort.strip_prefix(&prefix).unwrap_or_default().to_owned();
+                found.push((instance, record.text("counts").unwrap_or_default().to_owned()));
+            }
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => return Ok(found),
+            }
+        }
     }
 
     pub(super) async fn keep_artifact(&self, key: &ObjectKey, content: Bytes) -> Result<()> {

@@ -17,6 +17,8 @@ use crate::state::PredictionState;
 
 /// The most rows of a call.
 const MAX_ROWS: usize = 1_000;
+/// The longest key, in bytes.
+const MAX_KEY_BYTES: usize = 256;
 /// The most rows of a call whose answers are explained.
 const MAX_EXPLAINED_ROWS: usize = 100;
 
@@ -33,6 +35,11 @@ pub(crate) struct PredictRequest {
     /// Which stage; production when nothing is said. Not beside `version`.
     #[serde(default)]
     stage: Option<StageName>,
+    /// By what the arm of a trial is chosen, such as a customer's id: the same key stays with the same version. At most
+    /// 256 bytes.
+    #[serde(default)]
+    #[schema(max_length = 256)]
+    key: Option<String>,
     /// Whether to say what each feature contributes to each answer; of up to 100 rows. The version needs a `background`.
     #[serde(default)]
     explain: bool,
@@ -227,12 +234,21 @@ impl PredictRequest {
             let detail = format!("there are {} rows; up to {MAX_EXPLAINED_ROWS} are explained", self.rows.len());
             return Err(Problem::field("/explain", detail));
         }
+        if self.key.as_ref().is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES) {
+            return Err(Problem::field("/key", format!("it is 1 to {MAX_KEY_BYTES} bytes")));
+        }
         let game = match self.game {
             ExplainGame::Interventional => Game::Interventional,
             ExplainGame::PathDependent => Game::PathDependent,
         };
         let explained = self.explain.then_some(game);
-        Ok(Asked { rows: self.rows, version: self.version, stage: self.stage.unwrap_or_default(), explained })
+        Ok(Asked {
+            rows: self.rows,
+            version: self.version,
+            stage: self.stage.unwrap_or_default(),
+            explained,
+            key: self.key,
+        })
     }
 }
 

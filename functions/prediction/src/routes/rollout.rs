@@ -4,11 +4,14 @@ use axum::extract::State;
 use mandi_core::{Problem, Result};
 use mandi_http::auth::{ModelsPromote, ModelsRead};
 use mandi_http::{ApiResult, Caller, Json, Path, Query};
+use mandi_learning::arm::Report;
+use mandi_learning::rollout::Percent;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::registry::{Rollout, Split, Stage, StageName};
+use crate::registry::{GuardSettings, Rollout, Split, Stage, StageName};
 use crate::state::PredictionState;
+use crate::traffic::Trial;
 
 /// What is to serve.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -35,6 +38,9 @@ pub(crate) struct RolloutSettings {
     /// said.
     #[serde(default)]
     percent: Option<f64>,
+    /// When the version goes back by itself: by default for a canary alone.
+    #[serde(default)]
+    guard: Option<GuardSettings>,
 }
 
 /// How a version comes into use.
@@ -58,16 +64,23 @@ impl RolloutSettings {
             RolloutKind::All if self.percent.is_some() => {
                 return Err(Problem::field("/rollout/percent", "a version that gets all calls has no percentage"));
             }
+            RolloutKind::All if self.guard.is_some() => {
+                return Err(Problem::field("/rollout/guard", "a version that gets all calls is on no trial"));
+            }
             RolloutKind::All => return Ok(Rollout::All),
             RolloutKind::Canary => (Split::Canary, 10.0),
             RolloutKind::Ab => (Split::Ab, 50.0),
             RolloutKind::Shadow => (Split::Shadow, 100.0),
         };
         let percent = self.percent.unwrap_or(usual);
-        if percent > 0.0 && percent <= 100.0 {
-            return Ok(Rollout::Share(split, percent));
+        if percent <= 0.0 {
+            let detail = format!("{percent} is out of range; it is above 0 and at most 100");
+            return Err(Problem::field("/rollout/percent", detail));
         }
-        Err(Problem::field("/rollout/percent", format!("{percent} is out of range; it is above 0 and at most 100")))
+        Percent::try_from(percent).map_err(|fault| Problem::field("/rollout/percent", fault.to_string()))?;
+        let guard = self.guard.or((split == Split::Canary).then(GuardSettings::default));
+        guard.as_ref().map(GuardSettings::guard).transpose()?;
+        Ok(Rollout::Share(split, percent, guard))
     }
 }
 
@@ -146,17 +159,39 @@ pub(crate) async fn roll_back(
     Ok(Json(RolledBackResponse { from: done.from, to: done.to, stage }))
 }
 
-/// What serves at a stage, and what is tried beside it.
+/// A stage, and what the calls say of the trial at it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RolloutReport {
+    #[serde(flatten)]
+    stage: StageResponse,
+    /// The comparison of the version that serves (`control`) with the one on trial (`treatment`): calls, errors, latency,
+    /// predictions, agreement, and a verdict whose intervals hold however often one looks (docs/rollout-and-fusion.md).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    report: Option<Report>,
+}
+
+/// What serves at a stage, what is tried beside it, and what its calls say.
+///
+/// Other processes' counts are up to two seconds old.
 #[utoipa::path(get, path = "/v1/models/{id}/rollout", tag = "models", security(("bearer" = ["models.read"])),
     params(("id" = String, Path, description = "the model"), StageQuery),
-    responses((status = 200, body = StageResponse)))]
+    responses((status = 200, body = RolloutReport)))]
 pub(crate) async fn get(
     State(state): State<PredictionState>,
     caller: Caller<ModelsRead>,
     Path(id): Path<String>,
     Query(asked): Query<StageQuery>,
-) -> ApiResult<Json<StageResponse>> {
+) -> ApiResult<Json<RolloutReport>> {
     let model = state.registry.model(&caller.tenant, &id).await?;
     let stage = state.registry.stage(&caller.tenant, &model.id, asked.stage).await?;
-    Ok(Json(StageResponse { name: asked.stage, stage }))
+    let report = match &stage.candidate {
+        None => None,
+        Some(candidate) => {
+            let (tenant, rollout) = (caller.tenant.clone(), candidate.rollout_id.clone());
+            let trial = Trial { tenant, model: model.id, stage: asked.stage, rollout };
+            Some(state.traffic.report(&trial).await?)
+        }
+    };
+    Ok(Json(RolloutReport { stage: StageResponse { name: asked.stage, stage }, report }))
 }

@@ -1,19 +1,21 @@
 //! One call: rows in, an answer for each row that is good, a fault for each that is not.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mandi_core::ids::ModelId;
 use mandi_core::ports::ObjectKey;
 use mandi_core::{FieldError, Principal, Problem, ProblemKind, Result, TenantId};
 use mandi_inference::explain::{Explanation, Game};
 use mandi_inference::signature::{Bound, CellFault, Prediction, Row};
+use mandi_learning::rollout::{Arm, Choice, Subject};
 use moka::future::Cache;
 use serde_json::Value as Json;
 
 use super::engines::Engines;
 use super::explainers::{Answered, Explainers};
-use crate::registry::{Registry, Stage, StageName, Version, artifact_key, escaped};
+use crate::registry::{Candidate, Registry, Stage, StageName, Version, artifact_key, escaped};
+use crate::traffic::{Call, Traffic, Trial};
 
 /// For how long a stage is not read again: a roll-back takes effect within this time.
 const STAGE_FRESH: Duration = Duration::from_millis(500);
@@ -26,6 +28,7 @@ pub(crate) struct Serving {
     registry: Registry,
     engines: Engines,
     explainers: Explainers,
+    traffic: Traffic,
     stages: Cache<(TenantId, ModelId, StageName), Arc<Stage>>,
     versions: Cache<(TenantId, ModelId, u32), Arc<Ready>>,
 }
@@ -50,6 +53,8 @@ pub(crate) struct Asked {
     pub(crate) stage: StageName,
     /// Whether answers are explained, and by which game.
     pub(crate) explained: Option<Game>,
+    /// By what the arm of a trial is chosen; each call by itself when not given.
+    pub(crate) key: Option<String>,
 }
 
 /// The answer for a good row.
@@ -77,10 +82,10 @@ pub(crate) struct Served {
 
 impl Serving {
     /// Serving from a registry.
-    pub(crate) fn new(registry: Registry, engines: Engines) -> Self {
+    pub(crate) fn new(registry: Registry, engines: Engines, traffic: Traffic) -> Self {
         let stages = Cache::builder().max_capacity(10_000).time_to_live(STAGE_FRESH).build();
         let explainers = Explainers::new(engines.clone());
-        Self { registry, engines, explainers, stages, versions: Cache::new(MOST_VERSIONS) }
+        Self { registry, engines, explainers, traffic, stages, versions: Cache::new(MOST_VERSIONS) }
     }
 
     /// Answers a call.
@@ -90,13 +95,59 @@ impl Serving {
     pub(crate) async fn predict(&self, caller: &Principal, model: &str, asked: Asked) -> Result<Served> {
         let id = ModelId::parse(model).ok_or_else(|| Problem::not_found("model"))?;
         let stage = self.stage(&caller.tenant, &id, asked.stage).await?;
-        let version = match (asked.version, stage.version) {
-            (Some(version), _) | (None, Some(version)) => version,
-            (None, None) => return Err(nothing_serves(asked.stage)),
-        };
-        let ready = self.ready(&caller.tenant, &id, version).await?;
-        let rows = self.answer(&ready, &asked).await?;
+        if let Some(version) = asked.version {
+            return self.serve(&caller.tenant, &id, version, &asked).await;
+        }
+        let policy = stage.policy(&id).ok_or_else(|| nothing_serves(asked.stage))?;
+        let subject = asked.key.as_deref().map_or_else(|| Subject::Drawn(rand::random()), Subject::Key);
+        match (policy.choose(subject), &stage.candidate) {
+            (Choice::Compared(arm, version), Some(candidate)) => {
+                let trial = trial(&caller.tenant, &id, asked.stage, candidate);
+                self.counted((&trial, candidate), arm, *version, &asked).await
+            }
+            (Choice::Beside { answers, shadow }, Some(candidate)) => {
+                let trial = trial(&caller.tenant, &id, asked.stage, candidate);
+                let served = self.counted((&trial, candidate), Arm::Control, *answers, &asked).await?;
+                self.shadow(trial, candidate.clone(), *shadow, asked, &served);
+                Ok(served)
+            }
+            (choice, _) => self.serve(&caller.tenant, &id, *choice.answers(), &asked).await,
+        }
+    }
+
+    async fn serve(&self, tenant: &TenantId, id: &ModelId, version: u32, asked: &Asked) -> Result<Served> {
+        let ready = self.ready(tenant, id, version).await?;
+        let rows = self.answer(&ready, asked).await?;
         Ok(Served { version: ready.version, bound: ready.bound.clone(), rows })
+    }
+
+    /// Answers by an arm of a trial, and counts the call.
+    async fn counted(
+        &self,
+        (trial, candidate): (&Trial, &Candidate),
+        arm: Arm,
+        version: u32,
+        asked: &Asked,
+    ) -> Result<Served> {
+        let begun = Instant::now();
+        let served = self.serve(&trial.tenant, &trial.model, version, asked).await;
+        let answers =
+            served.as_ref().ok().map(|served| served.rows.iter().flatten().map(|row| &row.prediction).collect());
+        self.traffic.count(trial, candidate, &Call { arm, latency: begun.elapsed(), answers });
+        served
+    }
+
+    /// Asks the version in the shadow, after the caller's answer is there. Nothing of it reaches the caller.
+    fn shadow(&self, trial: Trial, candidate: Candidate, version: u32, asked: Asked, served: &Served) {
+        let control = predictions(served);
+        let serving = self.clone();
+        tokio::spawn(async move {
+            let asked = Asked { explained: None, ..asked };
+            match serving.counted((&trial, &candidate), Arm::Treatment, version, &asked).await {
+                Ok(shadow) => serving.traffic.compare(&trial, &candidate, &control, &predictions(&shadow)),
+                Err(problem) => tracing::info!(causes = problem.causes(), detail = problem.detail, "a shadow failed"),
+            }
+        });
     }
 
     /// Reads the rows, runs those that are good, and puts answers and faults in their order.
@@ -181,6 +232,18 @@ fn read(ready: &Ready, place: usize, row: &Json) -> std::result::Result<Row, Vec
         };
         faults.into_iter().map(named).collect()
     })
+}
+
+/// The predictions of the good rows. Rows are read by each version's own signature: where they differ in what is good,
+/// nothing is compared.
+fn predictions(served: &Served) -> Vec<Prediction> {
+    let all: Option<Vec<Prediction>> =
+        served.rows.iter().map(|row| row.as_ref().ok().map(|answer| answer.prediction.clone())).collect();
+    all.unwrap_or_default()
+}
+
+fn trial(tenant: &TenantId, model: &ModelId, stage: StageName, candidate: &Candidate) -> Trial {
+    Trial { tenant: tenant.clone(), model: model.clone(), stage, rollout: candidate.rollout_id.clone() }
 }
 
 fn no_background() -> Problem {

@@ -1,0 +1,205 @@
+//! What the calls of a trial give, by arm: counted in memory, kept in the store every few seconds, looked at by the guard.
+//!
+//! Each process keeps a record of its own, with all that it counted since it began; a report adds them up.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mandi_core::ids::{LeaseOwner, ModelId, RolloutId};
+use mandi_core::{Clock, Problem, Result, TenantId, Timestamp};
+use mandi_inference::signature::{Prediction, Scalar};
+use mandi_learning::agreement::Agreement;
+use mandi_learning::arm::{ArmCounters, Report};
+use mandi_learning::guard::Decision;
+use mandi_learning::rollout::Arm;
+use mandi_learning::sequential::Alpha;
+use serde::{Deserialize, Serialize};
+
+use crate::registry::{Candidate, Registry, StageName};
+
+/// How long counts may lie in memory alone.
+const KEEP_EVERY: Duration = Duration::from_secs(2);
+/// The most trials that a process counts at a time.
+const MOST_TRIALS: usize = 1_000;
+/// What a difference of values may be that both arms call the same, of the control's value or of 1.
+const SAME_VALUE: f64 = 1e-3;
+
+/// A trial.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Trial {
+    pub(crate) tenant: TenantId,
+    pub(crate) model: ModelId,
+    pub(crate) stage: StageName,
+    pub(crate) rollout: RolloutId,
+}
+
+/// What was counted of a trial.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Counted {
+    control: ArmCounters,
+    treatment: ArmCounters,
+    agreement: Agreement,
+}
+
+impl Counted {
+    fn merged(self, other: &Self) -> Self {
+        Self {
+            control: self.control.merged(&other.control),
+            treatment: self.treatment.merged(&other.treatment),
+            agreement: self.agreement.merged(other.agreement),
+        }
+    }
+}
+
+/// A call of one arm.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    /// Which arm.
+    pub(crate) arm: Arm,
+    /// How long it took.
+    pub(crate) latency: Duration,
+    /// Its answers; none where it failed.
+    pub(crate) answers: Option<Vec<&'a Prediction>>,
+}
+
+/// Counts of this process, and when they were kept.
+#[derive(Debug)]
+struct Own {
+    counted: Counted,
+    kept_at: Timestamp,
+}
+
+/// Counts calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Traffic {
+    registry: Registry,
+    clock: Arc<dyn Clock>,
+    /// This process among others.
+    instance: LeaseOwner,
+    own: Arc<Mutex<HashMap<Trial, Own>>>,
+}
+
+impl Traffic {
+    /// Counts of a process that begins.
+    pub(crate) fn new(registry: Registry, clock: Arc<dyn Clock>) -> Self {
+        Self { registry, clock, instance: LeaseOwner::generate(), own: Arc::default() }
+    }
+
+    /// Counts a call. What is due to be kept is kept in the background.
+    pub(crate) fn count(&self, trial: &Trial, candidate: &Candidate, call: &Call<'_>) {
+        self.change(trial, candidate, |counted| {
+            let arm = match call.arm {
+                Arm::Control => &mut counted.control,
+                Arm::Treatment => &mut counted.treatment,
+            };
+            arm.latency_ms.add(call.latency.as_secs_f64() * 1000.0);
+            match &call.answers {
+                None => arm.errors.hit(),
+                Some(answers) => {
+                    arm.errors.miss();
+                    for answer in answers {
+                        match (&answer.label, answer.value) {
+                            (Some(label), _) => arm.labels.add(&label.to_string()),
+                            (None, Some(value)) => arm.values.add(value),
+                            (None, None) => {}
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    /// Counts how far the answers of both arms to the same rows agree.
+    pub(crate) fn compare(
+        &self,
+        trial: &Trial,
+        candidate: &Candidate,
+        control: &[Prediction],
+        treatment: &[Prediction],
+    ) {
+        self.change(trial, candidate, |counted| {
+            for (one, other) in control.iter().zip(treatment) {
+                let label = |answer: &Prediction| answer.label.as_ref().map(Scalar::to_string);
+                match (label(one), label(other), one.value, other.value) {
+                    (Some(one), Some(other), ..) => counted.agreement.add_labels(&one, &other),
+                    (.., Some(one), Some(other)) => {
+                        counted.agreement.add_values(one, other, SAME_VALUE * one.abs().max(1.0));
+                    }
+                    _ => {}
+                }
+            }
+        });
+    }
+
+    fn change(&self, trial: &Trial, candidate: &Candidate, change: impl FnOnce(&mut Counted)) {
+        let now = self.clock.now();
+        let due = {
+            let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+            if own.len() >= MOST_TRIALS && !own.contains_key(trial) {
+                // The one that nobody called for longest is kept already.
+                let oldest = own.iter().min_by_key(|(_, own)| own.kept_at).map(|(trial, _)| trial.clone());
+                oldest.and_then(|oldest| own.remove(&oldest));
+            }
+            let begun = || Own { counted: Counted::default(), kept_at: now };
+            let found = own.entry(trial.clone()).or_insert_with(begun);
+            change(&mut found.counted);
+            let is_due = now.since(found.kept_at) >= KEEP_EVERY;
+            if is_due {
+                found.kept_at = now;
+            }
+            is_due.then(|| found.counted.clone())
+        };
+        if let Some(counted) = due {
+            let (traffic, trial, candidate) = (self.clone(), trial.clone(), candidate.clone());
+            tokio::spawn(async move {
+                if let Err(problem) = traffic.keep(&trial, &candidate, &counted).await {
+                    tracing::warn!(causes = problem.causes(), "the counts of a trial were not kept");
+                }
+            });
+        }
+    }
+
+    /// Keeps what this process counted, and sends the trial back if it breaks a bound.
+    async fn keep(&self, trial: &Trial, candidate: &Candidate, counted: &Counted) -> Result<()> {
+        let text = serde_json::to_string(counted).map_err(Problem::internal)?;
+        self.registry.keep_counts(&trial.tenant, &trial.model, &trial.rollout, &self.instance, text).await?;
+        let Some(guard) = candidate.guard.as_ref().map(crate::registry::GuardSettings::guard).transpose()? else {
+            return Ok(());
+        };
+        let all = self.all(trial).await?;
+        if let Decision::RollBack { reason, .. } = guard.look(&all.control, &all.treatment, &all.agreement) {
+            let done =
+                self.registry.send_back(&trial.tenant, &trial.model, trial.stage, &trial.rollout, &reason).await?;
+            if done {
+                tracing::warn!(model = trial.model.as_str(), reason, "a trial broke a bound and was sent back");
+            }
+        }
+        Ok(())
+    }
+
+    /// What all processes counted.
+    async fn all(&self, trial: &Trial) -> Result<Counted> {
+        let mut all = {
+            let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+            own.get(trial).map(|own| own.counted.clone()).unwrap_or_default()
+        };
+        let kept = self.registry.counts(&trial.tenant, &trial.model, &trial.rollout).await?;
+        for (instance, text) in kept.into_iter().filter(|(instance, _)| instance != self.instance.as_str()) {
+            let counted: Counted = serde_json::from_str(&text)
+                .map_err(|error| Problem::internal(error).of_what(&format!("the counts of {instance}")))?;
+            all = all.merged(&counted);
+        }
+        Ok(all)
+    }
+
+    /// The comparison of both arms.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn report(&self, trial: &Trial) -> Result<Report> {
+        let Counted { control, treatment, agreement } = self.all(trial).await?;
+
+        Ok(Report::of(&control, &treatment, &agreement, None, Alpha::FIVE_PERCENT))
+    }
+}
