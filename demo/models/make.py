@@ -64,18 +64,15 @@ labels, probabilities = session.run(None, feed)
 ranges = {"moisture_percent": (0, 100), "curcumin_percent": (0, 100), "foreign_matter_percent": (0, 100),
           "finger_length_mm": (1, 300)}
 described = {
-    "name": "turmeric-grade",
-    "description": "Grade of a lot of turmeric (A, B, C) from moisture, curcumin, foreign matter, length and origin.",
-    "version": {
-        "signature": {"inputs": [
-            *({"name": name, "range": {"min": low, "max": high}} for name, (low, high) in ranges.items()),
-            {"name": "origin", "categories": ORIGINS, "unknown": "pass"}]},
-        "sample": {
-            "rows": sample.to_dict("records"),
-            "expected": [{"label": str(label), "probabilities": {name: round(float(share), 7) for name, share in row.items()}}
-                         for label, row in zip(labels, probabilities)]},
-        "metrics": {"accuracy": round(float(model.score(lots[800:], grade[800:])), 4)},
-        "lineage": {"data": "1,000 lots made up by demo/models/make.py, 800 of them for training"},
-    },
+    "signature": {"inputs": [
+        *({"name": name, "range": {"min": low, "max": high}} for name, (low, high) in ranges.items()),
+        {"name": "origin", "categories": ORIGINS, "unknown": "pass"}]},
+    "sample": {
+        "rows": sample.to_dict("records"),
+        "expected": [{"label": str(label), "probabilities": {name: round(float(share), 7) for name, share in row.items()}}
+                     for label, row in zip(labels, probabilities)]},
+    "background": {"rows": lots[:50].to_dict("records")},
+    "metrics": {"accuracy": round(float(model.score(lots[800:], grade[800:])), 4)},
+    "lineage": {"data": "1,000 lots made up by demo/models/make.py, 800 of them for training"},
 }
-(HERE / "turmeric-grade.json").write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n")
+(HERE / "turmeric-grade.json").write_text(json.dumps(described, ensure_ascii=False, indent=1) + "\n")

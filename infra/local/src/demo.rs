@@ -20,6 +20,8 @@ static DEMO: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../demo");
 /// The tenant, and the user in whose name it is loaded.
 const TENANT: &str = "demo";
 const USER: &str = "admin";
+/// The name of its model.
+const MODEL: &str = "turmeric-grade";
 
 /// Loads the demo's documents and its model, through the public interface. What is there already is left as it is.
 pub async fn load(settings: &Settings, server: SocketAddr) -> Result<()> {
@@ -47,18 +49,18 @@ pub async fn load(settings: &Settings, server: SocketAddr) -> Result<()> {
 /// Registers the demo's model and lets it serve, unless one of its name is there.
 async fn push_model(client: &Client) -> Result<()> {
     let file = |name: &str| DEMO.get_file(name).ok_or_else(|| Problem::internal(format!("the demo has no {name}")));
-    let described: Value =
-        serde_json::from_slice(file("models/turmeric-grade.json")?.contents()).map_err(Problem::internal)?;
-    let name = described["name"].as_str().unwrap_or_default();
-    if model::find(client, name).await?.is_some() {
+    if model::find(client, MODEL).await?.is_some() {
         return Ok(());
     }
+    let version = file("models/turmeric-grade.json")?.contents();
     let pushed = Pushed {
-        name,
-        description: described["description"].as_str(),
+        name: MODEL,
+        description: Some(
+            "Grade of a lot of turmeric (A, B, C) from what the laboratory measures and where it comes from",
+        ),
         filename: "turmeric-grade.onnx",
         content: Bytes::from_static(file("models/turmeric-grade.onnx")?.contents()),
-        version: described["version"].clone(),
+        version: serde_json::from_slice(version).map_err(Problem::internal)?,
     };
     let version = pushed.push(client).await?;
     model::deploy(client, &version, "production").await

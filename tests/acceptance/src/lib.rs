@@ -3,6 +3,7 @@
 
 pub mod aws;
 pub mod events;
+pub mod registry;
 pub mod retrieval;
 
 use std::fs::File;

@@ -1,85 +1,22 @@
 //! The registry of models and predictions, as a caller meets them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use mandi_acceptance::{Answer, Client, Server, Setup};
-use reqwest::Method;
-use reqwest::multipart::{Form, Part};
+use mandi_acceptance::registry::{Grades, Platform, deploy, graded, grades, lot, model, platform, predict, register};
 use serde_json::{Value, json};
-
-struct Platform {
-    server: Server,
-    client: Client,
-    _folder: tempfile::TempDir,
-}
-
-async fn platform() -> Platform {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Setup::on(folder.path()).start().await;
-    let client = server.client("acme");
-    Platform { client, server, _folder: folder }
-}
-
-async fn model(client: &Client, name: &str) -> String {
-    let made = client.post("/v1/models", &json!({"name": name})).await.expect(201);
-    made["id"].as_str().unwrap().to_owned()
-}
-
-/// Registers a version from a form.
-async fn register(client: &Client, model: &str, file: &[u8], version: &Value) -> Answer {
-    let form = Form::new()
-        .part("version", Part::text(version.to_string()))
-        .part("file", Part::bytes(file.to_vec()).file_name("model.onnx"));
-    let path = format!("/v1/models/{model}/versions");
-    Answer::of(client.request(Method::POST, &path).multipart(form).send().await.unwrap()).await
-}
-
-async fn deploy(client: &Client, model: &str, version: u32) {
-    let body = json!({"version": version, "stage": "production"});
-    client.post(&format!("/v1/models/{model}/deploy"), &body).await.expect(200);
-}
-
-async fn predict(client: &Client, model: &str, body: &Value) -> Answer {
-    client.post(&format!("/v1/models/{model}/predict"), body).await
-}
-
-/// The demo's forest: grades of turmeric from four numbers and a text.
-struct Export {
-    file: Vec<u8>,
-    described: Value,
-}
-
-fn grades() -> Export {
-    let described = include_str!("../../../demo/models/turmeric-grade.json");
-    let file = include_bytes!("../../../demo/models/turmeric-grade.onnx");
-    Export { file: file.to_vec(), described: serde_json::from_str(described).unwrap() }
-}
-
-/// A model with the demo's forest as version 1, in production.
-async fn graded(client: &Client) -> String {
-    let model = model(client, "turmeric-grade").await;
-    let Export { file, described } = grades();
-    register(client, &model, &file, &described["version"]).await.expect(201);
-    deploy(client, &model, 1).await;
-    model
-}
-
-fn lot() -> Value {
-    grades().described["version"]["sample"]["rows"][0].clone()
-}
 
 #[tokio::test]
 async fn given_a_pipeline_of_numbers_and_texts_then_it_is_registered_deployed_and_answers_as_its_exporter_says() {
     let Platform { client, .. } = &platform().await;
     let model = model(client, "turmeric-grade").await;
-    let Export { file, described } = grades();
-    let version = register(client, &model, &file, &described["version"]).await.expect(201);
+    let Grades { file, version: given } = grades();
+    let version = register(client, &model, &file, &given).await.expect(201);
     assert_eq!(
         (&version["version"], &version["stage"], &version["sample"]["compared"]),
         (&json!(1), &json!("none"), &json!(5))
     );
     assert_eq!(version["signature"]["inputs"][4]["type"], "string");
-    deploy(client, &model, 1).await;
-    let sample = &described["version"]["sample"];
+    deploy(client, &model, 1, &json!({})).await.expect(200);
+    let sample = &given["sample"];
     let answer = predict(client, &model, &json!({"rows": sample["rows"]})).await.expect(200);
     assert_eq!((&answer["version"], &answer["errors"]), (&json!(1), &json!([])));
     for (found, expected) in
@@ -156,9 +93,7 @@ async fn given_no_good_row_then_the_answer_is_a_problem_with_each_fault() {
 async fn given_two_versions_when_rolled_back_then_the_first_answers_within_a_second() {
     let Platform { client, .. } = &platform().await;
     let model = graded(client).await;
-    let Export { file, described } = grades();
-    register(client, &model, &file, &described["version"]).await.expect(201);
-    deploy(client, &model, 2).await;
+    deploy(client, &model, 2, &json!({})).await.expect(200);
     let answered_by = async || predict(client, &model, &json!({"rows": [lot()]})).await.expect(200)["version"].clone();
     tokio::time::sleep(std::time::Duration::from_millis(600)).await;
     assert_eq!(answered_by().await, 2);
@@ -199,23 +134,19 @@ async fn given_a_file_that_is_no_model_or_has_an_unknown_operator_then_it_is_ref
 async fn given_a_sample_whose_answer_differs_then_the_version_is_refused_with_the_row() {
     let Platform { client, .. } = &platform().await;
     let model = model(client, "refused").await;
-    let Export { file, mut described } = grades();
-    described["version"]["sample"]["expected"][3]["probabilities"]["A"] = json!(0.5);
-    let refused = register(client, &model, &file, &described["version"]).await;
+    let Grades { file, version: mut given } = grades();
+    given["sample"]["expected"][3]["probabilities"]["A"] = json!(0.5);
+    let refused = register(client, &model, &file, &given).await;
     refused.expect_problem(422, "unprocessable", "/sample/expected/3");
-    described["version"]["sample"]["expected"] = json!([{"label": "A"}]);
-    register(client, &model, &file, &described["version"]).await.expect_problem(
-        400,
-        "invalid-request",
-        "1 answers for 5 rows",
-    );
+    given["sample"]["expected"] = json!([{"label": "A"}]);
+    register(client, &model, &file, &given).await.expect_problem(400, "invalid-request", "1 answers for 5 rows");
 }
 
 #[tokio::test]
 async fn given_a_signature_that_does_not_fit_the_file_then_each_field_is_named() {
     let Platform { client, .. } = &platform().await;
     let model = model(client, "refused").await;
-    let Export { file, .. } = grades();
+    let Grades { file, .. } = grades();
     for (signature, named) in [
         (json!({"inputs": [{"name": "colour"}]}), "/signature/inputs/0/name"),
         (json!({"inputs": [{"name": "origin", "type": "number"}]}), "/signature/inputs"),
@@ -234,10 +165,10 @@ async fn given_a_signature_that_does_not_fit_the_file_then_each_field_is_named()
 async fn given_an_upload_then_its_file_is_registered_and_the_upload_is_used_up() {
     let Platform { client, .. } = &platform().await;
     let model = model(client, "uploaded").await;
-    let Export { file, described } = grades();
+    let Grades { file, version: given } = grades();
     let announced = json!({"filename": "grade.onnx", "size_bytes": file.len()});
     let upload = client.post("/v1/uploads", &announced).await.expect(201);
-    let mut version = described["version"].clone();
+    let mut version = given.clone();
     version["artifact"] = json!({"upload": upload["upload_id"]});
     let path = format!("/v1/models/{model}/versions");
     client.post(&path, &version).await.expect_problem(422, "unprocessable", "not sent yet");
@@ -304,7 +235,10 @@ async fn given_changes_of_a_model_then_the_audit_trail_has_each_with_its_user() 
             format!("{} {} {}", entry["user"].as_str().unwrap(), entry["action"].as_str().unwrap(), entry["version"])
         })
         .collect();
-    assert_eq!(told, ["admin model.deploy 1", "admin model.register 1", "admin model.create null"]);
+    assert_eq!(
+        told,
+        ["admin model.deploy 1", "admin model.register 2", "admin model.register 1", "admin model.create null"]
+    );
     assert_eq!(trail["entries"][1]["input_sha256"].as_str().unwrap().len(), 64);
 }
 
@@ -313,10 +247,46 @@ async fn given_an_editor_then_versions_are_registered_and_not_promoted() {
     let Platform { client, server, .. } = &platform().await;
     let model = graded(client).await;
     let editor = server.client_with(server.token(&["--tenant", "acme", "--role", "editor"]));
-    let Export { file, described } = grades();
-    register(&editor, &model, &file, &described["version"]).await.expect(201);
-    let body = json!({"version": 2, "stage": "production"});
+    let Grades { file, version: given } = grades();
+    register(&editor, &model, &file, &given).await.expect(201);
+    let body = json!({"version": 3, "stage": "production"});
     let refused = editor.post(&format!("/v1/models/{model}/deploy"), &body).await;
     refused.expect_problem(403, "forbidden", "models.promote");
     editor.delete(&format!("/v1/models/{model}")).await.expect_problem(403, "forbidden", "models.promote");
+}
+
+#[tokio::test]
+async fn given_a_background_then_contributions_and_base_make_the_probability_of_the_label() {
+    let Platform { client, .. } = &platform().await;
+    let model = graded(client).await;
+    let rows = grades().version["sample"]["rows"].clone();
+    for game in ["interventional", "path-dependent"] {
+        let asked = json!({"rows": rows, "explain": true, "game": game});
+        let answer = predict(client, &model, &asked).await.expect(200);
+        for prediction in answer["predictions"].as_array().unwrap() {
+            let found = &prediction["contributions"];
+            assert_eq!(
+                (&found["method"], &found["game"], &found["space"]),
+                (&json!("exact"), &json!(game), &json!("raw"))
+            );
+            assert_eq!(found["class"], prediction["label"]);
+            let values = found["values"].as_object().unwrap();
+            assert!(values.contains_key("origin") && values.len() == 5, "{values:?}");
+            let sum = found["base"].as_f64().unwrap() + values.values().filter_map(Value::as_f64).sum::<f64>();
+            let output = prediction["probabilities"][found["class"].as_str().unwrap()].as_f64().unwrap();
+            // The trees vote with probabilities, as 32-bit floats.
+            assert!((sum - output).abs() < 1e-5, "{sum} is not {output}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn given_a_version_without_a_background_then_it_says_what_an_explanation_needs() {
+    let Platform { client, .. } = &platform().await;
+    let model = model(client, "unexplained").await;
+    register(client, &model, &grades().file, &json!({})).await.expect(201);
+    let asked = json!({"rows": [lot()], "version": 1, "explain": true});
+    predict(client, &model, &asked).await.expect_problem(422, "unprocessable", "background");
+    let many = json!({"rows": vec![lot(); 101], "version": 1, "explain": true});
+    predict(client, &model, &many).await.expect_problem(400, "invalid-request", "/explain");
 }

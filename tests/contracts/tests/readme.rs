@@ -6,7 +6,7 @@ use mandi_contracts::{METHODS, contract, output, read, readme, routes_of, templa
 use mandi_core::settings;
 
 /// What a fenced block may be. Shell blocks say whether they need an AWS account.
-const INFOS: [&str; 6] = ["sh", "sh aws", "json", "text", "mermaid", "toml"];
+const INFOS: [&str; 7] = ["sh", "sh aws", "json", "text", "mermaid", "toml", "python"];
 
 fn shell_commands(document: &str) -> Vec<(String, bool)> {
     let blocks = readme::blocks(&read(document));

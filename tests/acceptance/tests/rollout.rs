@@ -1,0 +1,145 @@
+//! Trials of a version beside the one that serves: who answers, what is reported, when it goes back.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use mandi_acceptance::Client;
+use mandi_acceptance::registry::{Grades, Platform, deploy, graded, grades, lot, model, platform, predict, register};
+use serde_json::{Value, json};
+
+/// After so long a deployment holds, and counts are kept.
+const SETTLED: Duration = Duration::from_millis(700);
+
+async fn version_for(client: &Client, model: &str, key: Option<&str>) -> u64 {
+    let mut asked = json!({"rows": [lot()]});
+    if let Some(key) = key {
+        asked["key"] = json!(key);
+    }
+    predict(client, model, &asked).await.expect(200)["version"].as_u64().unwrap()
+}
+
+/// The keys of 60 that get version 2.
+async fn tried(client: &Client, model: &str) -> BTreeSet<String> {
+    let mut tried = BTreeSet::new();
+    for customer in 0..60 {
+        let key = format!("customer-{customer}");
+        if version_for(client, model, Some(&key)).await == 2 {
+            tried.insert(key);
+        }
+    }
+    tried
+}
+
+async fn report(client: &Client, model: &str) -> Value {
+    client.get(&format!("/v1/models/{model}/rollout")).await.expect(200)
+}
+
+#[tokio::test]
+async fn given_a_canary_when_its_percentage_grows_then_no_key_that_was_in_goes_out() {
+    let Platform { client, .. } = &platform().await;
+    let model = graded(client).await;
+    deploy(client, &model, 2, &json!({"kind": "canary", "percent": 20})).await.expect(200);
+    tokio::time::sleep(SETTLED).await;
+    let few = tried(client, &model).await;
+    assert_eq!(few, tried(client, &model).await, "a key changed its version");
+    deploy(client, &model, 2, &json!({"kind": "canary", "percent": 60})).await.expect(200);
+    tokio::time::sleep(SETTLED).await;
+    let many = tried(client, &model).await;
+    assert!(few.is_subset(&many) && few.len() < many.len(), "{few:?} and then {many:?}");
+    let told = report(client, &model).await;
+    let calls = |arm: &str| told["report"][arm]["calls"].as_u64().unwrap();
+    assert_eq!(calls("control") + calls("treatment"), 180);
+    assert_eq!(told["report"]["errors"]["verdict"], "no_difference_yet");
+}
+
+#[tokio::test]
+async fn given_an_ab_test_when_a_call_has_no_key_then_the_version_that_serves_answers() {
+    let Platform { client, .. } = &platform().await;
+    let model = graded(client).await;
+    deploy(client, &model, 2, &json!({"kind": "ab", "percent": 100})).await.expect(200);
+    tokio::time::sleep(SETTLED).await;
+    assert_eq!(version_for(client, &model, None).await, 1);
+    assert_eq!(version_for(client, &model, Some("customer-1")).await, 2);
+}
+
+#[tokio::test]
+async fn given_a_shadow_then_the_serving_version_answers_and_agreement_is_reported() {
+    let Platform { client, .. } = &platform().await;
+    let model = graded(client).await;
+    deploy(client, &model, 2, &json!({"kind": "shadow"})).await.expect(200);
+    tokio::time::sleep(SETTLED).await;
+    for _ in 0..20 {
+        assert_eq!(version_for(client, &model, None).await, 1);
+    }
+    tokio::time::sleep(SETTLED).await;
+    let told = report(client, &model).await;
+    assert_eq!((&told["report"]["control"]["calls"], &told["report"]["treatment"]["calls"]), (&json!(20), &json!(20)));
+    assert_eq!(told["report"]["agreement"]["share"], 1.0);
+}
+
+#[tokio::test]
+async fn given_a_shadow_that_always_disagrees_then_it_goes_back_by_itself_with_an_entry_of_the_trail() {
+    let Platform { client, .. } = &platform().await;
+    let model = model(client, "disagreeing").await;
+    let Grades { file, version } = grades();
+    register(client, &model, &file, &version).await.expect(201);
+    // The same file with the classes in another order: its answers are other ones.
+    let swapped = swap(&file, b"A", b"C");
+    register(client, &model, &swapped, &json!({"signature": version["signature"]})).await.expect(201);
+    deploy(client, &model, 1, &json!({})).await.expect(200);
+    let guard = json!({"disagreement": 0.2, "min_calls": 20, "latency_ratio": 100.0});
+    deploy(client, &model, 2, &json!({"kind": "shadow", "guard": guard})).await.expect(200);
+    tokio::time::sleep(SETTLED).await;
+    for _ in 0..12 {
+        for _ in 0..20 {
+            version_for(client, &model, None).await;
+        }
+        if report(client, &model).await.get("candidate").is_none() {
+            break;
+        }
+        tokio::time::sleep(SETTLED).await;
+    }
+    let told = report(client, &model).await;
+    assert!(told.get("candidate").is_none() && told["version"] == 1, "{told}");
+    let trail = client.get(&format!("/v1/audit?model_id={model}")).await.expect(200);
+    let entry = &trail["entries"][0];
+    assert_eq!((&entry["user"], &entry["action"]), (&json!("platform"), &json!("model.rollback")));
+    assert!(entry["outcome"].as_str().unwrap().contains("disagree"), "{entry}");
+}
+
+/// A model's file in which the names of two of its classes change places.
+fn swap(file: &[u8], one: &[u8; 1], other: &[u8; 1]) -> Vec<u8> {
+    let mut swapped = file.to_vec();
+    // In the list of names each is a field of one byte: a tag, the length 1, the name.
+    let tag = |place: usize| place >= 2 && file[place - 1] == 1 && file[place - 2] == 0x4a;
+    for place in 0..file.len() {
+        if tag(place) && file[place] == one[0] {
+            swapped[place] = other[0];
+        } else if tag(place) && file[place] == other[0] {
+            swapped[place] = one[0];
+        }
+    }
+    assert_ne!(swapped, file, "the names were not found");
+    swapped
+}
+
+#[tokio::test]
+async fn given_a_rollout_that_cannot_be_then_it_is_refused_with_the_field() {
+    let Platform { client, .. } = &platform().await;
+    let model = graded(client).await;
+    for (rollout, named) in [
+        (json!({"kind": "canary", "percent": 0}), "/rollout/percent"),
+        (json!({"kind": "canary", "percent": 101}), "/rollout/percent"),
+        (json!({"kind": "canary", "percent": 1.234}), "/rollout/percent"),
+        (json!({"kind": "all", "percent": 10}), "/rollout/percent"),
+        (json!({"kind": "all", "guard": {}}), "/rollout/guard"),
+        (json!({"kind": "canary", "guard": {"error_excess": 2}}), "/rollout/guard/error_excess"),
+        (json!({"kind": "canary", "guard": {"latency_ratio": 0.5}}), "/rollout/guard/latency_ratio"),
+        (json!({"kind": "blue-green"}), "/rollout/kind"),
+    ] {
+        deploy(client, &model, 2, &rollout).await.expect_problem(400, "invalid-request", named);
+    }
+    deploy(client, &model, 1, &json!({"kind": "canary"})).await.expect_problem(409, "conflict", "serves already");
+    deploy(client, &model, 9, &json!({})).await.expect_problem(422, "unprocessable", "/version");
+}
