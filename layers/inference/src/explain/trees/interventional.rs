@@ -65,12 +65,12 @@ impl Ways {
     }
 }
 
-/// A player on the path: the level that has the rows which fail it.
+/// A player on the path, and where the rows that fail it begin.
 #[derive(Clone, Copy, Debug)]
 struct Player {
     feature: usize,
     passed: bool,
-    level: usize,
+    failing: usize,
 }
 
 /// What is used again for each row and tree.
@@ -153,7 +153,7 @@ impl<'a> Walker<'a> {
             for word in 0..words {
                 // Those that go the other way fail, and those that have failed before.
                 let other = subject.ways.first[branch.ordinal * words + word] ^ flip;
-                let failing = other | before.map_or(0, |before| self.failing[before.level * words + word]);
+                let failing = other | before.map_or(0, |before| self.failing[before.failing + word]);
                 let left = self.left[level * words + word] & if passed { u64::MAX } else { !failing };
                 self.failing[(level + 1) * words + word] = failing;
                 self.left[(level + 1) * words + word] = left;
@@ -162,7 +162,7 @@ impl<'a> Walker<'a> {
             if any == 0 {
                 continue;
             }
-            let player = Player { feature: branch.feature, passed, level: level + 1 };
+            let player = Player { feature: branch.feature, passed, failing: (level + 1) * words };
             match before {
                 Some(_) => self.players[branch.slot] = player,
                 None => self.players.push(player),
@@ -190,8 +190,11 @@ impl<'a> Walker<'a> {
             self.apart.clear();
             let mut own = [0_u8; BITS];
             for (place, player) in self.players.iter().enumerate() {
-                let failing = left & self.failing[player.level * words + word];
-                if player.passed && failing != 0 {
+                if !player.passed {
+                    continue;
+                }
+                let failing = left & self.failing[player.failing + word];
+                if failing != 0 {
                     self.apart.push((place, failing));
                     bits(failing).for_each(|bit| own[bit] += 1);
                 }
@@ -206,10 +209,10 @@ impl<'a> Walker<'a> {
                 self.worth[*place] += bits(*failing).map(|bit| self.own_weights[bit]).sum::<f64>();
             }
         }
-        for (player, worth) in self.players.iter().zip(&self.worth) {
-            let worth = if player.passed { *worth } else { -lost };
-            for (target, value) in subject.tree.targets.iter().zip(subject.tree.values_of(leaf)) {
-                contributions[target * self.features + player.feature] += worth * value;
+        for (target, value) in subject.tree.targets.iter().zip(subject.tree.values_of(leaf)) {
+            let own = &mut contributions[target * self.features..(target + 1) * self.features];
+            for (player, worth) in self.players.iter().zip(&self.worth) {
+                own[player.feature] += value * if player.passed { *worth } else { -lost };
             }
         }
     }
