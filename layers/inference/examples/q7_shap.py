@@ -40,7 +40,7 @@ def ours(program, folder, background, rows, game, *more):
     for name, table in (("background", background), ("rows", rows)):
         table.astype("<f4").tofile(folder / name)
         files.append(folder / name)
-    command = [program, folder / "model.onnx", *files, str(WIDTH), game, "5", *more]
+    command = [program, folder / "model.onnx", *files, str(WIDTH), game, "3", *more]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
@@ -60,7 +60,8 @@ def compare(program, trees, depth, counts):
         (folder / "model.onnx").write_bytes(exported.SerializeToString())
         for count in counts:
             for game in ("interventional", "probability", "path-dependent"):
-                row = turn(program, folder, model, (x[:count], many), game)
+                shown = many[:40] if depth >= 12 else many[:200] if game == "probability" else many
+                row = turn(program, folder, model, (x[:count], shown), game)
                 print(f"| {trees} trees, {leaves} leaves, depth {depth} | {game} | {count} |", row, flush=True)
     seconds, _ = measured(lambda: model.predict(many[:200], pred_contrib=True, num_threads=1))
     print(f"| {trees} trees, {leaves} leaves, depth {depth} | LightGBM's pred_contrib | | {200 / seconds:.0f} | | | | | |")
@@ -79,14 +80,13 @@ def turn(program, folder, model, tables, game):
     if game == "probability":
         # The same work as for a classifier of these trees.
         by_shap.model.model_output, by_shap.model.tree_output = "probability", "log_odds"
-    few = many[:100 if by_counts else max(1, 1000 // len(background))]
-    shown = many[:200] if game == "probability" else many
+    few = many[:40 if by_counts else max(1, 500 // len(background))]
     peers, owns, singles = [], [], []
     for _ in range(TURNS):
         seconds, values = measured(lambda: by_shap.shap_values(few, check_additivity=False))
         peers.append(len(few) / seconds)
-        found = ours(program, folder, background, shown, game)
-        owns.append(len(shown) / np.median(found["taken"]))
+        found = ours(program, folder, background, many, game)
+        owns.append(len(many) / np.median(found["taken"]))
         singles.append(np.median(ours(program, folder, background, many[:1], game)["taken"]))
         if not by_counts:
             worst = np.abs(np.array(found["first"]) - np.ravel(values[0])).max() / np.abs(values[0]).sum()

@@ -65,12 +65,12 @@ impl Ways {
     }
 }
 
-/// A player on the path: the level that has the rows which fail it.
+/// A player on the path, and where the rows that fail it begin.
 #[derive(Clone, Copy, Debug)]
 struct Player {
     feature: usize,
     passed: bool,
-    level: usize,
+    failing: usize,
 }
 
 /// What is used again for each row and tree.
@@ -83,6 +83,9 @@ pub(super) struct Walker<'a> {
     players: Vec<Player>,
     /// For each player what passing it is worth.
     worth: Vec<f64>,
+    /// Of a word's rows: players that some of them fail, and which; what each row's fails are worth.
+    apart: Vec<(usize, u64)>,
+    own_weights: [f64; BITS],
     features: usize,
 }
 
@@ -99,7 +102,16 @@ pub(super) struct Subject<'a> {
 
 impl<'a> Walker<'a> {
     pub(super) const fn new(pairs: &'a Pairs, features: usize) -> Self {
-        Self { pairs, left: Vec::new(), failing: Vec::new(), players: Vec::new(), worth: Vec::new(), features }
+        Self {
+            pairs,
+            left: Vec::new(),
+            failing: Vec::new(),
+            players: Vec::new(),
+            worth: Vec::new(),
+            apart: Vec::new(),
+            own_weights: [0.0; BITS],
+            features,
+        }
     }
 
     /// Adds a row's contributions, target by target, feature by feature.
@@ -141,7 +153,7 @@ impl<'a> Walker<'a> {
             for word in 0..words {
                 // Those that go the other way fail, and those that have failed before.
                 let other = subject.ways.first[branch.ordinal * words + word] ^ flip;
-                let failing = other | before.map_or(0, |before| self.failing[before.level * words + word]);
+                let failing = other | before.map_or(0, |before| self.failing[before.failing + word]);
                 let left = self.left[level * words + word] & if passed { u64::MAX } else { !failing };
                 self.failing[(level + 1) * words + word] = failing;
                 self.left[(level + 1) * words + word] = left;
@@ -150,7 +162,7 @@ impl<'a> Walker<'a> {
             if any == 0 {
                 continue;
             }
-            let player = Player { feature: branch.feature, passed, level: level + 1 };
+            let player = Player { feature: branch.feature, passed, failing: (level + 1) * words };
             match before {
                 Some(_) => self.players[branch.slot] = player,
                 None => self.players.push(player),
@@ -174,33 +186,33 @@ impl<'a> Walker<'a> {
             if left == 0 {
                 continue;
             }
-            // How many of the players that the row passes each row of the background fails.
+            // The players that the row passes and some of these fail; how many of them each fails.
+            self.apart.clear();
             let mut own = [0_u8; BITS];
-            for player in self.players.iter().filter(|player| player.passed) {
-                for bit in bits(left & self.failing[player.level * words + word]) {
-                    own[bit] += 1;
+            for (place, player) in self.players.iter().enumerate() {
+                if !player.passed {
+                    continue;
+                }
+                let failing = left & self.failing[player.failing + word];
+                if failing != 0 {
+                    self.apart.push((place, failing));
+                    bits(failing).for_each(|bit| own[bit] += 1);
                 }
             }
             let weights = &subject.weights[word * BITS..];
-            let mut own_weights = [0.0; BITS];
             for bit in bits(left) {
                 let own = usize::from(own[bit]);
-                if own > 0 {
-                    own_weights[bit] = weights[bit] * self.pairs.of(own, failed);
-                }
-                if failed > 0 {
-                    lost += weights[bit] * self.pairs.of(failed, own);
-                }
+                self.own_weights[bit] = weights[bit] * self.pairs.of(own, failed);
+                lost += weights[bit] * self.pairs.of(failed, own);
             }
-            for (player, worth) in self.players.iter().zip(&mut self.worth).filter(|(player, _)| player.passed) {
-                let failing = bits(left & self.failing[player.level * words + word]);
-                *worth += failing.map(|bit| own_weights[bit]).sum::<f64>();
+            for (place, failing) in &self.apart {
+                self.worth[*place] += bits(*failing).map(|bit| self.own_weights[bit]).sum::<f64>();
             }
         }
-        for (player, worth) in self.players.iter().zip(&self.worth) {
-            let worth = if player.passed { *worth } else { -lost };
-            for (target, value) in subject.tree.targets.iter().zip(subject.tree.values_of(leaf)) {
-                contributions[target * self.features + player.feature] += worth * value;
+        for (target, value) in subject.tree.targets.iter().zip(subject.tree.values_of(leaf)) {
+            let own = &mut contributions[target * self.features..(target + 1) * self.features];
+            for (player, worth) in self.players.iter().zip(&self.worth) {
+                own[player.feature] += value * if player.passed { *worth } else { -lost };
             }
         }
     }

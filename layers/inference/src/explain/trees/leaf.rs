@@ -4,7 +4,7 @@
 //! patterns, the Shapley value of player `j` is the integral over `t`, the chance that another player is known, of
 //! `sum over b of f[b] (x_j - b_j) product over i != j of (t x_i + (1 - t) b_i)`, where `x_i` is 1 when the row passes
 //! `i`, else 0, and `b_i` the same for the background. Without `j`'s exception the sum is one transform of `f`, player
-//! after player, from which all `j` follow. (WOODELF, Wettenstein and Nadel, AAAI 2026, has the patterns; WOODELF-HD,
+//! after player, from which all `j` follow. (WOODELF, Wettenstein and Nadel, 2025, has the patterns; WOODELF-HD,
 //! arXiv 2604.10569, the cost of `players 2^players`; Quadrature-TreeSHAP, arXiv 2605.04497, the integral by points.)
 
 use super::quadrature::Point;
