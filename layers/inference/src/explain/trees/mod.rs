@@ -8,7 +8,7 @@
 //!
 //! Tables double with each player. Leaves with too many are walked to instead: [`interventional`] keeps the background's
 //! rows that are left as sets of bits, and [`path_dependent`] integrates over the share of known features.
-//! `docs/adr/0005-exact-shap.md` has the sources, the choice, and figures.
+//! `docs/adr/0006-exact-shap.md` has the sources, the choice, and figures.
 
 mod explainer;
 mod grown;
