@@ -199,7 +199,6 @@ impl Traffic {
     /// The store's.
     pub(crate) async fn report(&self, trial: &Trial) -> Result<Report> {
         let Counted { control, treatment, agreement } = self.all(trial).await?;
-
         Ok(Report::of(&control, &treatment, &agreement, None, Alpha::FIVE_PERCENT))
     }
 }

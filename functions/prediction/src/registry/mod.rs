@@ -105,11 +105,20 @@ impl Registry {
 
     /// Deletes a model with all of its versions. One that serves in production needs the right to promote.
     pub(crate) async fn delete(&self, caller: &Principal, id: &str) -> Result<Model> {
-        let model = self.model(&caller.tenant, id).await?;
-        if self.stage(&caller.tenant, &model.id, StageName::Production).await?.version.is_some() {
+        let tenant = &caller.tenant;
+        let id = ModelId::parse(id).ok_or_else(|| Problem::not_found("model"))?;
+        if self.stage(tenant, &id, StageName::Production).await?.version.is_some() {
             caller.require(Permission::ModelsPromote)?;
         }
-        self.store.delete(caller, &model).await?;
+        let model = match self.store.find_half_deleted(tenant, &id).await? {
+            Some(model) => model,
+            None => {
+                let model = self.model(tenant, id.as_str()).await?;
+                self.store.begin_deletion(caller, &model).await?;
+                model
+            }
+        };
+        self.store.empty(tenant, &model).await?;
         Ok(model)
     }
 

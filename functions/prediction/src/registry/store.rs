@@ -19,6 +19,8 @@ use super::stages::{Stage, StageName};
 
 /// How many records a page of a model's own has when all are read.
 const PAGE: usize = 100;
+/// The field of a record that says that its model is being deleted.
+const DELETING: &str = "deleting";
 /// How often a write is tried again that another one came before.
 const TRIES: usize = 8;
 
@@ -95,13 +97,25 @@ impl Store {
         let update = Update::new().set("model", text);
         writes.push(Write::Update(model_key(tenant, &after.id), update, Condition::Present));
         writes.push(self.audit.entry(caller, event)?);
-        self.records.transact(writes, None).await.map_err(|error| taken(error, &after.name))
+        let renamed = before.name != after.name;
+        self.records.transact(writes, None).await.map_err(|error| match error {
+            RecordsError::ConditionFailed { write: 0 } if !renamed => Problem::not_found("model"),
+            error => taken(error, &after.name),
+        })
     }
 
+    /// A model with the number of its last version.
     pub(super) async fn find(&self, tenant: &TenantId, id: &ModelId) -> Result<Option<(Model, u32)>> {
-        let Some(record) = self.records.get(&model_key(tenant, id)).await? else { return Ok(None) };
+        let record = self.records.get(&model_key(tenant, id)).await?.filter(|record| !record.flag(DELETING));
+        let Some(record) = record else { return Ok(None) };
         let versions = record.int("versions").and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
         Ok(Some((record.json("model")?, versions)))
+    }
+
+    /// A model whose deletion began and was cut off.
+    pub(super) async fn find_half_deleted(&self, tenant: &TenantId, id: &ModelId) -> Result<Option<Model>> {
+        let record = self.records.get(&model_key(tenant, id)).await?.filter(|record| record.flag(DELETING));
+        record.map(|record| record.json("model")).transpose()
     }
 
     pub(super) async fn named(&self, tenant: &TenantId, name: &str) -> Result<Option<ModelId>> {
@@ -118,7 +132,8 @@ impl Store {
     ) -> Result<(Vec<Model>, Option<String>)> {
         let query = Query { partition: models(tenant), range: Range::All, order: Order::Ascending, limit, after };
         let page = self.records.query(query).await?;
-        Ok((page.records.iter().map(|record| record.json("model")).collect::<Result<_>>()?, page.next))
+        let there = page.records.iter().filter(|record| !record.flag(DELETING));
+        Ok((there.map(|record| record.json("model")).collect::<Result<_>>()?, page.next))
     }
 
     /// Keeps a version under the next number. `version` makes it of its number.
@@ -242,16 +257,20 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes a model: from its name on, so that what is cut off is found by nobody, and done again by the next call.
-    pub(super) async fn delete(&self, caller: &Principal, model: &Model) -> Result<()> {
+    /// Begins to delete a model: nobody finds it any more, and its name is free.
+    pub(super) async fn begin_deletion(&self, caller: &Principal, model: &Model) -> Result<()> {
         let tenant = &caller.tenant;
         let event = event("model.delete", &model.id, None, format!("deleted, with its versions, as `{}`", model.name));
         let writes = vec![
-            Write::Delete(name_key(tenant, &model.name), Condition::Always),
-            Write::Update(model_key(tenant, &model.id), Update::new().set("deleting", true), Condition::Present),
+            Write::Delete(name_key(tenant, &model.name), Condition::equals("model", model.id.as_str())),
+            Write::Update(model_key(tenant, &model.id), Update::new().set(DELETING, true), Condition::Present),
             self.audit.entry(caller, event)?,
         ];
-        self.records.transact(writes, None).await?;
+        Ok(self.records.transact(writes, None).await?)
+    }
+
+    /// Removes all that a model has, and at last the model.
+    pub(super) async fn empty(&self, tenant: &TenantId, model: &Model) -> Result<()> {
         let prefix = ObjectPrefix::of(tenant, &["models", model.id.as_str()]);
         loop {
             let page = self.objects.list(&prefix, None, PAGE).await?;

@@ -8,7 +8,7 @@ use mandi_inference::explain::{ExplainFault, Explanation, Game, ModelExplainer};
 use mandi_inference::signature::{Bound, Prediction, Row};
 use moka::future::Cache;
 
-use super::engines::{Engines, Loaded};
+use super::engines::Engines;
 use crate::registry::kept_rows;
 
 /// How many explainers are kept: one may take some 100 MB.
@@ -59,7 +59,7 @@ impl Explainers {
         let explainer = self.explainer(&answered, game).await?;
         let explained = self.engines.compute(move || {
             let Answered { bound, rows, answers, .. } = answered;
-            explainer.explain((Loaded::model(&loaded), &bound), &rows, &answers)
+            explainer.explain((loaded.model(), &bound), &rows, &answers)
         });
         explained.await?.map_err(refused)
     }
