@@ -74,7 +74,8 @@ fn of_x(shape: &[usize]) -> HashMap<String, Value> {
 fn given_operators_that_make_much_of_little_when_they_are_run_then_they_are_refused_before_memory_is_taken() {
     let sizes = || ints("sizes", &[1 << 20, 1 << 20]);
     let add = |attributes: &[(&str, i64)], mut node: NodeProto| {
-        let attribute = |(name, i): &(&str, i64)| AttributeProto { name: (*name).to_owned(), i: *i, ..AttributeProto::default() };
+        let attribute =
+            |(name, i): &(&str, i64)| AttributeProto { name: (*name).to_owned(), i: *i, ..AttributeProto::default() };
         node.attribute = attributes.iter().map(attribute).collect();
         node
     };
@@ -83,15 +84,26 @@ fn given_operators_that_make_much_of_little_when_they_are_run_then_they_are_refu
         let double = |place| add(&[("axis", 0)], node("Concat", &[&name(place), &name(place)], &name(place + 1)));
         (0..count).map(double).collect::<Vec<_>>()
     };
-    let float = |name: &str, value: f32| TensorProto { float_data: vec![value], data_type: 1, name: name.to_owned(), ..TensorProto::default() };
+    let float = |name: &str, value: f32| TensorProto {
+        float_data: vec![value],
+        data_type: 1,
+        name: name.to_owned(),
+        ..TensorProto::default()
+    };
     for (nodes, constants) in [
         (vec![node("Expand", &["x", "sizes"], "y")], vec![sizes()]),
         (vec![node("Tile", &["x", "sizes"], "y")], vec![sizes()]),
         (vec![node("ConstantOfShape", &["sizes"], "y")], vec![sizes()]),
         (vec![node("ConstantOfShape", &["sizes"], "y")], vec![ints("sizes", &[1 << 62, 1 << 62, 0])]),
-        (vec![node("OneHot", &["x", "depth", "values"], "y")], vec![ints("depth", &[1 << 40]), ints("values", &[0, 1])]),
+        (
+            vec![node("OneHot", &["x", "depth", "values"], "y")],
+            vec![ints("depth", &[1 << 40]), ints("values", &[0, 1])],
+        ),
         (vec![node("Pad", &["x", "pads"], "y")], vec![ints("pads", &[0, 0, 1 << 40, 0])]),
-        (vec![node("Range", &["zero", "end", "one"], "y")], vec![float("zero", 0.0), float("end", 1e12), float("one", 1.0)]),
+        (
+            vec![node("Range", &["zero", "end", "one"], "y")],
+            vec![float("zero", 0.0), float("end", 1e12), float("one", 1.0)],
+        ),
         (doubled(60), vec![]),
     ] {
         let model = Model::parse(&file(nodes, constants)).unwrap();
@@ -104,7 +116,8 @@ fn given_operators_that_make_much_of_little_when_they_are_run_then_they_are_refu
 #[test]
 fn given_a_product_of_vectors_that_is_a_huge_matrix_when_it_is_run_then_it_is_refused() {
     let flat = node("Reshape", &["x", "row"], "wide");
-    let model = Model::parse(&file(vec![flat, node("MatMul", &["x", "wide"], "y")], vec![ints("row", &[1, -1])])).unwrap();
+    let model =
+        Model::parse(&file(vec![flat, node("MatMul", &["x", "wide"], "y")], vec![ints("row", &[1, -1])])).unwrap();
     let fault = model.run(of_x(&[20_000, 1])).unwrap_err();
     assert!(fault.to_string().contains("would make 400000000 values"), "{fault}");
 }
@@ -114,10 +127,7 @@ fn given_no_time_when_a_model_is_run_then_it_stops_and_says_so() {
     let limits = Limits { run_time: std::time::Duration::from_millis(0), ..Limits::default() };
     let model = Model::parse_within(&file(vec![node("Relu", &["x"], "y")], vec![]), &limits).unwrap();
     let fault = model.run(of_x(&[1, 1])).unwrap_err();
-    assert_eq!(
-        fault.to_string(),
-        "node `y` (Relu) was stopped: the run may take 0 ms; send fewer rows at a time"
-    );
+    assert_eq!(fault.to_string(), "node `y` (Relu) was stopped: the run may take 0 ms; send fewer rows at a time");
 }
 
 #[test]
@@ -163,7 +173,11 @@ fn given_values_in_another_file_or_sizes_that_overflow_when_a_file_is_read_then_
 
 /// A regressor of one tree with two nodes of the same kind, which lead to these.
 fn tree(feature: i64, to: [i64; 2]) -> Vec<u8> {
-    let list = |name: &str, ints: &[i64]| AttributeProto { name: name.to_owned(), ints: ints.to_vec(), ..AttributeProto::default() };
+    let list = |name: &str, ints: &[i64]| AttributeProto {
+        name: name.to_owned(),
+        ints: ints.to_vec(),
+        ..AttributeProto::default()
+    };
     let modes = ["BRANCH_LEQ", "LEAF", "LEAF"].map(|mode| mode.as_bytes().to_vec()).to_vec();
     let attribute = vec![
         list("nodes_treeids", &[0; 3]),
@@ -184,7 +198,11 @@ fn tree(feature: i64, to: [i64; 2]) -> Vec<u8> {
 #[test]
 fn given_a_tree_that_leads_to_itself_or_outside_when_a_file_is_read_then_its_node_is_named() {
     assert!(Model::parse(&tree(0, [1, 2])).is_ok());
-    for (to, reason) in [([0, 2], "nodes that no branch leads to"), ([1, 9], "node 9 of tree 0, which is not there"), ([1, 1], "")] {
+    for (to, reason) in [
+        ([0, 2], "no root and no branch leads to node 0"),
+        ([1, 9], "node 9 of tree 0, which is not there"),
+        ([1, 1], ""),
+    ] {
         let fault = Model::parse(&tree(0, to)).unwrap_err().to_string();
         assert!(fault.starts_with("node `y` (TreeEnsembleRegressor of `ai.onnx.ml` version 3): "), "{fault}");
         assert!(fault.contains(reason), "{fault}");
