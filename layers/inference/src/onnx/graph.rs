@@ -353,7 +353,7 @@ fn step(
     };
     let kind = if node.domain == ML && version <= ML_NEWEST {
         ml::build(&node, version).map(Kind::Ml)
-    } else if is_standard(&node.domain) && (standard::OLDEST..=standard::NEWEST).contains(&version) {
+    } else if is_standard(&node.domain) && standard::is_known(&node.op_type, version) {
         standard::build(&node, version, &inner).map(Kind::Standard)
     } else {
         Err(BuildFault::Unknown)

@@ -166,7 +166,7 @@ for each operator, with random attributes, that equal ONNX Runtime 1.31.1 to 1e-
 (`tests/fixtures/onnx_ml.py`).
 
 Every other operator is refused when the file is read, with its name, domain, version and node. The standard domain is read
-in versions 7 to 26, `ai.onnx.ml` in versions 1 to 5. Types that are read: float, double, int32, int64, bool, string.
+in versions 7 to 28, `ai.onnx.ml` in versions 1 to 5. Types that are read: float, double, int32, int64, bool, string.
 
 ";
 

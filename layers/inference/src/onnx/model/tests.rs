@@ -198,9 +198,11 @@ fn tree(feature: i64, to: [i64; 2]) -> Vec<u8> {
 #[test]
 fn given_a_tree_that_leads_to_itself_or_outside_when_a_file_is_read_then_its_node_is_named() {
     assert!(Model::parse(&tree(0, [1, 2])).is_ok());
-    for (to, reason) in
-        [([0, 2], "nodes that no branch leads to"), ([1, 9], "node 9 of tree 0, which is not there"), ([1, 1], "")]
-    {
+    for (to, reason) in [
+        ([0, 2], "no root and no branch leads to node 0"),
+        ([1, 9], "node 9 of tree 0, which is not there"),
+        ([1, 1], ""),
+    ] {
         let fault = Model::parse(&tree(0, to)).unwrap_err().to_string();
         assert!(fault.starts_with("node `y` (TreeEnsembleRegressor of `ai.onnx.ml` version 3): "), "{fault}");
         assert!(fault.contains(reason), "{fault}");

@@ -258,7 +258,9 @@ impl Standard for Pad {
         let mut places: Vec<Vec<Option<usize>>> = Vec::with_capacity(rank);
         for (axis, total) in sizes.iter().enumerate() {
             let first = over.iter().position(|one| *one == axis).map_or(0, |place| before[place]);
-            places.push((0..*total).map(|at| self.edge.place(signed(at) - first, x.shape()[axis])).collect());
+            places.push(
+                (0..*total).map(|at| self.edge.place(signed(at).saturating_sub(first), x.shape()[axis])).collect(),
+            );
         }
         typed!(x, T => {
             let x = T::of(x)?;

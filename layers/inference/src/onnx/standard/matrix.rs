@@ -1,6 +1,6 @@
 //! Products of matrices.
 
-use tract_onnx::prelude::tract_ndarray::{ArrayView2, Axis, LinalgScalar, Slice};
+use tract_onnx::prelude::tract_ndarray::{ArrayView1, ArrayView2, Axis, LinalgScalar, Slice};
 
 use super::shape::{joined, lines, stretched, strides};
 use super::typed::{Number, numeric};
@@ -52,7 +52,7 @@ impl<'a, T> Matrix<'a, T> {
 }
 
 /// The product of two matrices at the end of `data`, in parts.
-pub(super) fn product<T: LinalgScalar>(
+pub(super) fn product<T: Number + LinalgScalar>(
     a: Matrix<'_, T>,
     b: Matrix<'_, T>,
     data: &mut Vec<T>,
@@ -62,6 +62,17 @@ pub(super) fn product<T: LinalgScalar>(
     if a.ncols() != b.nrows() {
         let found = format!("{} columns, and {} rows to multiply them with", a.ncols(), b.nrows());
         return Err(RunFault::of_type("matrices that fit", &found));
+    }
+    if !T::FLOATS {
+        // Whole numbers wrap around, here as elsewhere.
+        for row in a.rows() {
+            budget.time()?;
+            let of = |column: ArrayView1<'_, T>| {
+                row.iter().zip(column).fold(T::ZERO, |sum, (a, b)| Number::add(sum, Number::mul(*a, *b)))
+            };
+            data.extend(b.columns().into_iter().map(of));
+        }
+        return Ok(());
     }
     let rows = (PART / (b.nrows() * b.ncols()).max(1)).max(1);
     let mut first = 0;

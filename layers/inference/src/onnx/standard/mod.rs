@@ -30,9 +30,17 @@ use super::ml::BuildFault;
 use super::value::{Array, Element, RunFault, Tensor};
 
 /// The newest version of the domain whose operators are known here.
-pub(crate) const NEWEST: i64 = 26;
+const NEWEST: i64 = 28;
 /// The oldest one: before it, operators broadcast by attributes.
-pub(crate) const OLDEST: i64 = 7;
+const OLDEST: i64 = 7;
+/// Operators that are what they were in version 1.
+const UNCHANGED: [&str; 1] = ["Not"];
+
+/// Whether an operator is known in a version of the domain.
+pub(crate) fn is_known(operator: &str, version: i64) -> bool {
+    let oldest = if UNCHANGED.contains(&operator) { 1 } else { OLDEST };
+    (oldest..=NEWEST).contains(&version)
+}
 
 /// What a node is given; an input that may be left out is none.
 #[derive(Clone, Copy, Debug)]

@@ -150,7 +150,7 @@ impl By {
         let length = count(values.len());
         match self {
             // Whole numbers are summed as such.
-            Self::Sum | Self::L1 | Self::SumSquare if !T::narrow(0.5).wide().eq(&0.5) => {
+            Self::Sum | Self::L1 | Self::SumSquare if !T::FLOATS => {
                 values.iter().fold(T::ZERO, |sum, value| match self {
                     Self::Sum => sum.add(*value),
                     Self::L1 => sum.add(value.absolute()),

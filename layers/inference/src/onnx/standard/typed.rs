@@ -84,6 +84,8 @@ pub(super) trait Number: Element + Copy + PartialOrd {
     const ONE: Self;
     const LEAST: Self;
     const GREATEST: Self;
+    /// Whether it has more than whole numbers.
+    const FLOATS: bool;
 
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
@@ -121,6 +123,7 @@ macro_rules! whole_numbers {
             const ONE: Self = 1;
             const LEAST: Self = <$kind>::MIN;
             const GREATEST: Self = <$kind>::MAX;
+            const FLOATS: bool = false;
 
             fn add(self, other: Self) -> Self {
                 self.wrapping_add(other)
@@ -173,6 +176,7 @@ macro_rules! floats {
             const ONE: Self = 1.0;
             const LEAST: Self = <$kind>::NEG_INFINITY;
             const GREATEST: Self = <$kind>::INFINITY;
+            const FLOATS: bool = true;
 
             fn add(self, other: Self) -> Self {
                 self + other
