@@ -20,12 +20,12 @@ fn is_for_tests(path: &str) -> bool {
     in_test_folder || path.ends_with("/tests.rs") || is_test_module(path)
 }
 
-/// Whether the library that the file belongs to has it as `#[cfg(test)] mod name;`.
+/// Whether the library or module that the file belongs to has it as `#[cfg(test)] mod name;`.
 fn is_test_module(path: &str) -> bool {
     let Some((folder, name)) = path.rsplit_once('/') else { return false };
     let declared = format!("#[cfg(test)]\nmod {};", name.trim_end_matches(".rs"));
-    let parent = format!("{folder}/lib.rs");
-    repository_files().contains(&parent) && read(parent).contains(&declared)
+    let parents = ["lib.rs", "mod.rs"].map(|file| format!("{folder}/{file}"));
+    parents.iter().any(|parent| repository_files().contains(parent) && read(parent).contains(&declared))
 }
 
 #[test]
