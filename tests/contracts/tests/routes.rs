@@ -53,3 +53,14 @@ fn given_the_contract_when_it_refers_to_a_schema_then_the_schema_is_there() {
         .collect();
     assert!(dangling.is_empty(), "{dangling:?}");
 }
+
+#[test]
+fn given_a_schema_of_a_function_when_read_in_the_contract_then_no_other_function_means_something_else_by_it() {
+    let contract = contract();
+    for Function { name, openapi, .. } in FUNCTIONS {
+        let own = serde_json::to_value(openapi()).unwrap_or_default();
+        for (schema, described) in own["components"]["schemas"].as_object().into_iter().flatten() {
+            assert_eq!(&contract["components"]["schemas"][schema], described, "`{schema}` of {name} is another one");
+        }
+    }
+}
