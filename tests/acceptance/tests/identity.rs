@@ -49,6 +49,9 @@ fn example(document: &Value, schema: &Value) -> Value {
             });
             Value::Object(fields.collect())
         }
+        Some("array") if schema["minItems"].as_u64().is_some_and(|least| least > 0) => {
+            json!([example(document, &schema["items"])])
+        }
         Some("array") => json!([]),
         Some("integer" | "number") => json!(1),
         Some("boolean") => json!(false),
@@ -56,8 +59,9 @@ fn example(document: &Value, schema: &Value) -> Value {
     }
 }
 
+/// Calls an operation; `ids` say what stands in a path in place of what.
 async fn call(client: &Client, operation: &Operation, ids: &[(&str, &str)]) -> Answer {
-    let path = ids.iter().fold(operation.path.clone(), |path, (name, id)| path.replace(&format!("{{{name}}}"), id));
+    let path = ids.iter().fold(operation.path.clone(), |path, (parameter, id)| path.replace(parameter, id));
     assert!(!path.contains('{'), "{path}: say in this test what its parameters stand for");
     let request = client.request(operation.method.clone(), &path);
     let request = match &operation.body {
@@ -84,13 +88,17 @@ async fn every_route_refuses_no_token_another_tenant_and_a_missing_permission() 
     let job = owner.post("/v1/collections/contracts/documents", &json!({"documents": many})).await.expect(202);
     let job = job["job_id"].as_str().unwrap();
     owner.finished(job).await;
+    let model = owner.post("/v1/models", &json!({"name": "grades"})).await.expect(201);
+    let model = format!("/v1/models/{}", model["id"].as_str().unwrap());
     let ids = [
-        ("id", conversation.as_str()),
-        ("message_id", sent["assistant"]["id"].as_str().unwrap()),
-        ("collection", "contracts"),
-        ("entity_type", "contract"),
-        ("entity_id", "C-1"),
-        ("job_id", job),
+        ("/v1/models/{id}", model.as_str()),
+        ("{version}", "1"),
+        ("{id}", conversation.as_str()),
+        ("{message_id}", sent["assistant"]["id"].as_str().unwrap()),
+        ("{collection}", "contracts"),
+        ("{entity_type}", "contract"),
+        ("{entity_id}", "C-1"),
+        ("{job_id}", job),
     ];
     let document = owner.get("/v1/openapi.json").await.expect(200);
     let operations = operations(&document);
