@@ -155,7 +155,7 @@ impl Exact {
         if !trees.after.is_empty() {
             return Ok(None);
         }
-        let (columns, width) = trees.columns(bound.inputs(background)).map_err(failed)?;
+        let (columns, width) = trees.columns(bound.inputs(background)).map_err(|fault| failed(&fault))?;
         let Some(owners) = owners(&trees, bound, background, &columns, width)? else { return Ok(None) };
         match TreeExplainer::new(&trees.model, game, Rows::new(&columns, width)?, TABLE_BYTES) {
             Ok(explainer) => Ok(Some(Self { trees, explainer, owners, width })),
@@ -171,7 +171,7 @@ impl Exact {
         rows: &[Row],
         answers: &[Prediction],
     ) -> Result<Vec<Explanation>, ExplainFault> {
-        let (columns, _) = self.trees.columns(bound.inputs(rows)).map_err(failed)?;
+        let (columns, _) = self.trees.columns(bound.inputs(rows)).map_err(|fault| failed(&fault))?;
         let contributions = self.explainer.explain(Rows::new(&columns, self.width)?)?;
         let explained = |(place, (row, answer)): (usize, (&Row, &Prediction))| {
             let (target, class) = self.target(answer);
@@ -225,7 +225,7 @@ impl Exact {
         for (feature, cell) in row.iter().enumerate() {
             changed[feature + 1][feature] = cell.clone();
         }
-        let (columns, width) = self.trees.columns(bound.inputs(&changed)).map_err(failed)?;
+        let (columns, width) = self.trees.columns(bound.inputs(&changed)).map_err(|fault| failed(&fault))?;
         let own = |place: usize| columns[place * width + column];
         Ok((0..row.len()).find(|feature| is_other(own(feature + 1), own(0))))
     }
@@ -247,7 +247,7 @@ fn owners(
             for (place, row) in exchanged.iter_mut().enumerate() {
                 row[feature] = background[(place + shift) % background.len()][feature].clone();
             }
-            let (changed, _) = trees.columns(bound.inputs(&exchanged)).map_err(failed)?;
+            let (changed, _) = trees.columns(bound.inputs(&exchanged)).map_err(|fault| failed(&fault))?;
             for (place, (one, other)) in changed.iter().zip(columns).enumerate() {
                 let owner = &mut owners[place % width];
                 if is_other(*one, *other) && *owner.get_or_insert(feature) != feature {
@@ -264,7 +264,7 @@ fn is_other(one: f64, other: f64) -> bool {
     one != other && !(one.is_nan() && other.is_nan())
 }
 
-fn failed(fault: ModelRunFault) -> ExplainFault {
+fn failed(fault: &ModelRunFault) -> ExplainFault {
     ExplainFault::Predictor(fault.to_string())
 }
 
