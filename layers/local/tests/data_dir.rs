@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
-use mandi_core::{Problem, ProblemKind};
+use mandi_core::{Problem, ProblemKind, SystemClock};
 use mandi_local::{DataDir, DataDirError, Found, look, secret_of};
 
 #[test]
