@@ -66,7 +66,7 @@ fn content(pieces: &[&'static str]) -> impl futures::Stream<Item = Result<Bytes,
 
 #[tokio::test]
 async fn given_a_signed_url_then_content_of_the_stated_size_is_taken() {
-    let Signed { store, key, query, .. } = signed().await;
+    let Signed { store, key, query, _folder, .. } = signed().await;
     store.receive(query, content(&["01234", "56789"])).await.unwrap();
     assert_eq!(store.get(&key).await.unwrap().unwrap(), "0123456789");
 }
@@ -74,7 +74,7 @@ async fn given_a_signed_url_then_content_of_the_stated_size_is_taken() {
 #[tokio::test]
 async fn given_a_signed_url_when_the_content_is_longer_or_shorter_then_nothing_is_kept() {
     for pieces in [&["0123456789", "0"][..], &["012345678"], &[]] {
-        let Signed { store, key, query, .. } = signed().await;
+        let Signed { store, key, query, _folder, .. } = signed().await;
         let refused = store.receive(query, content(pieces)).await.unwrap_err();
         assert!(matches!(refused, ReceiveFault::Size { signed: 10, .. }), "{refused}");
         assert_eq!(store.get(&key).await.unwrap(), None);
@@ -83,7 +83,7 @@ async fn given_a_signed_url_when_the_content_is_longer_or_shorter_then_nothing_i
 
 #[tokio::test]
 async fn given_a_signed_url_that_was_changed_or_ran_out_then_it_is_refused() {
-    let Signed { store, clock, query, .. } = signed().await;
+    let Signed { store, clock, query, _folder, .. } = signed().await;
     let changed = [
         PutQuery { key: "t/demo/other".to_owned(), ..query.clone() },
         PutQuery { size_bytes: 11, ..query.clone() },
