@@ -72,8 +72,15 @@ async fn given_a_shadow_then_the_serving_version_answers_and_agreement_is_report
     for _ in 0..20 {
         assert_eq!(version_for(client, &model, None).await, 1);
     }
-    tokio::time::sleep(SETTLED).await;
-    let told = report(client, &model).await;
+    // The shadow answers after the caller's answer is there.
+    let mut told = report(client, &model).await;
+    for _ in 0..20 {
+        if told["report"]["treatment"]["calls"] == 20 {
+            break;
+        }
+        tokio::time::sleep(SETTLED).await;
+        told = report(client, &model).await;
+    }
     assert_eq!((&told["report"]["control"]["calls"], &told["report"]["treatment"]["calls"]), (&json!(20), &json!(20)));
     assert_eq!(told["report"]["agreement"]["share"], 1.0);
 }
