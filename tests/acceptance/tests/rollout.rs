@@ -39,11 +39,15 @@ async fn report(client: &Client, model: &str) -> Value {
 async fn given_a_canary_when_its_percentage_grows_then_no_key_that_was_in_goes_out() {
     let Platform { client, .. } = &platform().await;
     let model = graded(client).await;
-    deploy(client, &model, 2, &json!({"kind": "canary", "percent": 20})).await.expect(200);
+    deploy(client, &model, 2, &json!({"kind": "canary", "percent": 20, "guard": {"latency_ratio": 100.0}}))
+        .await
+        .expect(200);
     tokio::time::sleep(SETTLED).await;
     let few = tried(client, &model).await;
     assert_eq!(few, tried(client, &model).await, "a key changed its version");
-    deploy(client, &model, 2, &json!({"kind": "canary", "percent": 60})).await.expect(200);
+    deploy(client, &model, 2, &json!({"kind": "canary", "percent": 60, "guard": {"latency_ratio": 100.0}}))
+        .await
+        .expect(200);
     tokio::time::sleep(SETTLED).await;
     let many = tried(client, &model).await;
     assert!(few.is_subset(&many) && few.len() < many.len(), "{few:?} and then {many:?}");
