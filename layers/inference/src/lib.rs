@@ -1,4 +1,7 @@
-//! Local models: sentence embeddings and a reranker, in safe Rust on the CPU.
+//! What is computed on this processor, in safe Rust: models of tables, sentence embeddings and a reranker.
+//!
+//! [`onnx`] reads and runs files of models over tables, [`signature`] says what they take and give in their callers'
+//! terms, [`explain`] what each feature contributes; [`trees`] is the engine of their forests. All of it is pure.
 //!
 //! [`TextEncoder`] and [`CrossEncoder`] load a folder and are pure functions from then on: no input or output, no
 //! event loop, the same numbers in any batch and on any thread. [`LocalEmbedder`] and [`LocalReranker`] make the
