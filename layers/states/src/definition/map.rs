@@ -377,7 +377,7 @@ fn writer(reading: &mut Reading, pointer: &str, object: &Object<String, Value>, 
             reading.error(&step(pointer, "Resource"), "it has to be arn:aws:states:::s3:putObject");
         }
         (Some(_), None) => {
-            reading.error(pointer, "the writer does not say where: `Arguments` or `Parameters` is missing")
+            reading.error(pointer, "the writer does not say where: `Arguments` or `Parameters` is missing");
         }
         (None, Some(_)) => reading.error(pointer, "the field `Resource` is missing"),
         (None, None) if !object.contains_key("WriterConfig") => {

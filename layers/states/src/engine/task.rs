@@ -143,7 +143,7 @@ impl Engine<'_> {
         let too_late = async {
             match scheduled.timeout_ms {
                 Some(milliseconds) => {
-                    self.ports.timer.until(started_at.plus(Duration::from_millis(milliseconds))).await
+                    self.ports.timer.until(started_at.plus(Duration::from_millis(milliseconds))).await;
                 }
                 None => pending().await,
             }

@@ -13,8 +13,8 @@ use jsonata_core::parser;
 use jsonata_core::value::JValue;
 use serde_json::Value;
 
-use super::jsonata_tree::{self, Uses};
-use super::{Scope, SeededRandom, draw, functions, jsonata_value};
+use super::jsonata_tree::Uses;
+use super::{Scope, SeededRandom, draw, functions, jsonata_guards, jsonata_value};
 
 /// What an expression may take.
 #[derive(Clone, Copy, Debug)]
@@ -25,13 +25,13 @@ pub struct Limits {
     pub depth: usize,
     /// The most items of a sequence.
     pub items: usize,
-    /// The most bytes that texts and arrays made by one evaluation take, all together.
+    /// The most bytes of text that one evaluation makes, all together.
     pub bytes: usize,
 }
 
 impl Limits {
     /// The limits that hold everywhere.
-    pub const STANDARD: Self = Self { time_ms: 5_000, depth: 3_000, items: 262_144, bytes: 64 * 1024 * 1024 };
+    pub const STANDARD: Self = Self { time_ms: 2_000, depth: 3_000, items: 262_144, bytes: 128 * 1024 * 1024 };
     /// The longest expression, in bytes.
     pub const SOURCE_BYTES: usize = 64 * 1024;
 }
@@ -58,7 +58,8 @@ impl Expression {
         if let Some(refusal) = uses.refusal() {
             return Err(refusal);
         }
-        Ok(Self { source: source.to_owned(), tree: Arc::new(jsonata_tree::prepare(tree)), uses: Arc::new(uses) })
+        let tree = jsonata_guards::guarded(tree, &uses);
+        Ok(Self { source: source.to_owned(), tree: Arc::new(tree), uses: Arc::new(uses) })
     }
 
     /// Its text.
@@ -149,6 +150,8 @@ fn register(evaluator: &mut Evaluator, scope: &Scope<'_>, limits: &Limits) -> Re
     #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact in a double")]
     let now = scope.now.unix_ms() as f64;
     evaluator.register_fn_override("millis", move |_: &[JValue]| Ok(JValue::Number(now)))?;
+    let moment = scope.now.to_string();
+    evaluator.register_fn_override("now", move |_: &[JValue]| Ok(JValue::from(moment.as_str())))?;
     let drawn = SeededRandom::new(scope.random.next_u64());
     evaluator.register_fn_override("random", move |arguments: &[JValue]| match arguments {
         [] => Ok(JValue::Number(draw::unit(&drawn))),
@@ -161,7 +164,7 @@ fn register(evaluator: &mut Evaluator, scope: &Scope<'_>, limits: &Limits) -> Re
     evaluator.register_fn("parse", parse)?;
     evaluator.register_fn("partition", partition)?;
     evaluator.register_fn("range", range)?;
-    jsonata_tree::register_guards(evaluator, limits)
+    jsonata_guards::register(evaluator, limits)
 }
 
 fn hash(arguments: &[JValue]) -> Result<JValue, EvaluatorError> {

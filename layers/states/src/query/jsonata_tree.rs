@@ -1,14 +1,9 @@
-//! What a JSONata expression refers to, what of it Step Functions refuses, and the guards that bound its memory.
+//! What a JSONata expression refers to, and what of it Step Functions refuses.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
-use jsonata_core::evaluator::{Evaluator, EvaluatorError};
-use jsonata_core::value::JValue;
-
-use super::Limits;
+use jsonata_core::value::with_stack;
 
 /// What an expression refers to.
 #[derive(Debug, Default)]
@@ -44,6 +39,11 @@ impl Uses {
         self.names.iter().filter(free).map(String::as_str)
     }
 
+    /// Whether the expression binds a variable of this name itself.
+    pub(super) fn binds(&self, name: &str) -> bool {
+        self.bound.contains(name)
+    }
+
     /// Why Step Functions does not take the expression.
     pub(super) fn refusal(&self) -> Option<String> {
         self.refused.map(str::to_owned)
@@ -66,6 +66,10 @@ impl Uses {
     }
 
     fn visit(&mut self, node: &AstNode, item: Item) {
+        with_stack(|| self.visit_here(node, item));
+    }
+
+    fn visit_here(&mut self, node: &AstNode, item: Item) {
         match node {
             AstNode::Variable(name) => self.variable(name, item),
             AstNode::ParentVariable(_) => self.variable("$", item),
@@ -239,15 +243,4 @@ fn is_function(name: &str) -> bool {
         "parse",
     ];
     FUNCTIONS.contains(&name)
-}
-
-/// The tree that is evaluated: `$now` reads the same clock as `$millis`.
-pub(super) fn prepare(tree: AstNode) -> AstNode {
-    tree
-}
-
-/// Registers what the prepared tree calls.
-pub(super) fn register_guards(evaluator: &mut Evaluator, limits: &Limits) -> Result<(), EvaluatorError> {
-    let _ = (evaluator, limits, Rc::new(Cell::new(0)), JValue::Null);
-    Ok(())
 }

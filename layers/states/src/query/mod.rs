@@ -5,6 +5,7 @@ mod functions;
 mod intrinsic;
 mod intrinsic_functions;
 mod jsonata;
+mod jsonata_guards;
 mod jsonata_tree;
 mod jsonata_value;
 mod path;
