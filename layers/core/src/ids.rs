@@ -62,6 +62,11 @@ id!(
     "call_"
 );
 id!(
+    /// An execution of a state machine.
+    ExecutionId,
+    "exec_"
+);
+id!(
     /// Who holds a lease.
     LeaseOwner,
     "own_"

@@ -32,7 +32,7 @@ fn differences(case: &Value) -> Vec<String> {
     };
     match &ran.outcome {
         Outcome::Succeeded(output) => {
-            compare("output", case.get("output").unwrap_or(&json!("no output, an error")), output.clone())
+            compare("output", case.get("output").unwrap_or(&json!("no output, an error")), output.clone());
         }
         Outcome::TimedOut => compare("error", field(case, "error"), json!("States.Timeout")),
         Outcome::Failed(fault) | Outcome::Aborted(fault) => {
