@@ -9,3 +9,4 @@ pub mod locate;
 pub mod mock;
 pub mod query;
 pub mod simulate;
+pub mod standalone;

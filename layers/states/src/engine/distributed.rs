@@ -16,7 +16,6 @@ use super::state::{Exit, Visit};
 use super::{Engine, Halt, data};
 use crate::definition::Map;
 use crate::fault::{StateFault, names, within_limit};
-use crate::query::Variables;
 
 /// The most executions at the same time in this process, whatever the definition asks for.
 const MAX_RUNNING: usize = 1_000;
@@ -232,9 +231,7 @@ impl Engine<'_> {
         frame: &Frame<'_>,
     ) -> Result<(usize, usize, Run), Halt> {
         let name = format!("{}.{}#{index}", frame.visits, visit.retries);
-        let mut inner = frame.inner(&name, Place::default());
-        // An execution of its own sees no variable of this one.
-        inner.variables = Variables::new();
+        let mut inner = frame.apart(&name, Place::default());
         let is = |event: &Event| matches!(event, Event::ExecutionStarted { .. });
         let started = inner.branch.once(is, Event::ExecutionStarted { input: child.input }).await?;
         let Event::ExecutionStarted { input } = started.event else {

@@ -1,6 +1,7 @@
 //! Where a strand of an execution stands: its branch, its variables, its item of a map.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use serde_json::{Map, Value};
 
@@ -36,8 +37,17 @@ impl<'a> Frame<'a> {
 
     /// A frame within this one: it sees these variables.
     pub(super) fn inner(&self, name: &str, place: Place) -> Self {
+        self.part(name, place, Arc::clone(&self.branch.count))
+    }
+
+    /// A frame of an execution of its own: it sees no variable, and its events are counted apart.
+    pub(super) fn apart(&self, name: &str, place: Place) -> Self {
+        Self { variables: Variables::new(), ..self.part(name, place, Arc::default()) }
+    }
+
+    fn part(&self, name: &str, place: Place, count: Arc<AtomicU64>) -> Self {
         let id = format!("{}/{name}", self.branch.id);
-        let branch = self.branch.recorder().branch(id, self.branch.previous);
+        let branch = self.branch.recorder().branch(id, self.branch.previous, count);
         Self { branch, variables: self.variables.clone(), visits: 0, place }
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use mandi_core::{Clock, Timestamp};
@@ -101,10 +101,12 @@ impl<'a> Recorder<'a> {
     }
 
     /// A branch, with its recorded entries. `previous` is the entry that led to it.
-    pub(super) fn branch(&'a self, id: String, previous: u64) -> Branch<'a> {
+    /// Its events are counted in `count`, also those that were recorded.
+    pub(super) fn branch(&'a self, id: String, previous: u64, count: Arc<AtomicU64>) -> Branch<'a> {
         let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
         let recorded = recorded.remove(&id).unwrap_or_default();
-        Branch { recorder: self, id, previous, recorded }
+        count.fetch_add(u64::try_from(recorded.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        Branch { recorder: self, id, previous, recorded, count }
     }
 }
 
@@ -114,9 +116,16 @@ pub(super) struct Branch<'a> {
     pub(super) id: String,
     pub(super) previous: u64,
     recorded: VecDeque<Entry>,
+    /// The events of the execution that the branch is part of.
+    pub(super) count: Arc<AtomicU64>,
 }
 
 impl<'a> Branch<'a> {
+    /// The events of the execution so far.
+    pub(super) fn events(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
     pub(super) const fn recorder(&self) -> &'a Recorder<'a> {
         self.recorder
     }
@@ -162,6 +171,7 @@ impl<'a> Branch<'a> {
         let draft = Draft { previous: self.previous, at, branch: self.id.clone(), event };
         let entry = self.recorder.journal.append(draft).await?;
         self.previous = entry.id;
+        self.count.fetch_add(1, Ordering::Relaxed);
         Ok(entry)
     }
 }

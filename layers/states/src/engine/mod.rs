@@ -16,6 +16,8 @@ mod retry;
 mod state;
 mod task;
 
+use std::sync::Arc;
+
 use futures::FutureExt as _;
 use futures::future::{Either, select};
 use mandi_core::Timestamp;
@@ -102,7 +104,7 @@ impl From<JournalError> for Halt {
 /// The journal cannot be read or written. The execution has not ended then, and can be taken up again.
 pub async fn run(machine: &Machine, execution: &Execution, ports: &Ports<'_>) -> Result<Outcome, JournalError> {
     let recorder = Recorder::open(ports.journal, ports.clock).await?;
-    let mut branch = recorder.branch(String::new(), 0);
+    let mut branch = recorder.branch(String::new(), 0, Arc::default());
     let started = Event::ExecutionStarted { input: execution.input.clone() };
     let started = branch.once(|event| matches!(event, Event::ExecutionStarted { .. }), started).await?;
     if let Some(ended) = branch.take_through(|event| Outcome::of(event).is_some())
@@ -141,7 +143,7 @@ pub async fn run(machine: &Machine, execution: &Execution, ports: &Ports<'_>) ->
 /// Writes the end of an execution that was cut off.
 async fn drop_and_write(recorder: &Recorder<'_>, ports: &Ports<'_>, event: Event) -> Result<(), JournalError> {
     let previous = ports.journal.load().await?.last().map_or(0, |entry| entry.id);
-    recorder.branch(String::new(), previous).write(event).await.map(drop)
+    recorder.branch(String::new(), previous, Arc::default()).write(event).await.map(drop)
 }
 
 /// The context object's parts that stay the same; empty when the machine does not mention it.

@@ -14,6 +14,9 @@ use crate::definition::{Graph, Kind, Next, State, Wait};
 use crate::fault::{StateFault, within_limit};
 use crate::query::{Scope, Template};
 
+/// The most events of an execution, as in Step Functions: what goes round for ever ends here.
+const MAX_EVENTS: u64 = 25_000;
+
 /// How a state was left.
 #[derive(Debug)]
 pub(super) struct Exit {
@@ -86,6 +89,10 @@ impl Engine<'_> {
             return Err(StateFault::runtime("the entry of a state is none").into());
         };
         frame.visits += 1;
+        if frame.branch.events() >= MAX_EVENTS {
+            let cause = format!("The execution has reached {MAX_EVENTS} events in its history");
+            return Err(StateFault::runtime(cause).into());
+        }
         if let Some(entry) = frame.branch.take_through(|event| matches!(event, Event::StateExited { .. }))
             && let Event::StateExited { output, assigned, next, .. } = entry.event
         {
