@@ -53,7 +53,7 @@ impl Expression {
         if source.len() > Limits::SOURCE_BYTES {
             return Err(format!("the expression has more than {} bytes", Limits::SOURCE_BYTES));
         }
-        let tree = parser::parse(source).map_err(|error| error.display_message())?;
+        let tree = guard_panics(|| parser::parse(source).map_err(|error| error.display_message()))?;
         let uses = Uses::of(&tree);
         if let Some(refusal) = uses.refusal() {
             return Err(refusal);
@@ -92,6 +92,10 @@ impl Expression {
     /// # Errors
     /// See [`Expression::evaluate`].
     pub fn evaluate_within(&self, scope: &Scope<'_>, limits: &Limits) -> Result<Value, String> {
+        guard_panics(|| self.evaluate_here(scope, limits))
+    }
+
+    fn evaluate_here(&self, scope: &Scope<'_>, limits: &Limits) -> Result<Value, String> {
         let mut context = Context::new();
         for name in self.uses.variables() {
             if let Some(value) = scope.variables.get(name) {
@@ -138,6 +142,13 @@ impl fmt::Debug for Expression {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("Expression").field(&self.source).finish()
     }
+}
+
+/// The library panics on some pictures of dates and numbers; that fails the expression, and not its caller. Nothing that
+/// the closure could leave half done outlives it.
+fn guard_panics<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    caught.unwrap_or_else(|_| Err("cannot be evaluated: the JSONata library failed inside on it".to_owned()))
 }
 
 /// An error that names the function.
