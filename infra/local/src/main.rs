@@ -7,6 +7,7 @@ mod commands;
 mod demo;
 mod doctor;
 mod load;
+mod machine;
 mod platform;
 mod shutdown;
 mod terminal;

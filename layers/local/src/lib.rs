@@ -9,5 +9,5 @@ mod records;
 
 pub use data_dir::{DataDir, DataDirError, Found, Secret, look, secret_of};
 pub use objects::FileObjects;
-pub use orchestrator::{ClockTimer, LocalOrchestrator, Machines, OrchestratorParts, TaskTokens};
+pub use orchestrator::{ClockTimer, FolderItems, LocalOrchestrator, Machines, OrchestratorParts, TaskTokens};
 pub use records::RedbRecords;

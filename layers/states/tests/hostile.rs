@@ -174,6 +174,7 @@ fn given_expressions_changed_at_random_then_they_are_evaluated_without_a_panic()
     while begun.elapsed() < FOR {
         let text = chance.change(corpus[chance.below(corpus.len())], &pieces);
         let at = Instant::now();
+        std::fs::write("/tmp/last-expr", &text).unwrap();
         if let Ok(expression) = Expression::parse(&text) {
             drop(expression.evaluate_within(&scope, &limits));
         }

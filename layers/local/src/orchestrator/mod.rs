@@ -3,6 +3,7 @@
 //! An execution lives in the records. Who runs it holds its lease; each event of its journal is written under the lease.
 //! When the process dies, the lease runs out and whoever looks next takes the execution up where its journal ends.
 
+mod folder;
 mod items;
 mod journal;
 mod run;
@@ -29,6 +30,7 @@ use mandi_states::fault::StateFault;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+pub use folder::FolderItems;
 pub use run::ClockTimer;
 pub use tokens::TaskTokens;
 

@@ -60,7 +60,7 @@ async fn renew(orchestrator: &LocalOrchestrator, key: &ExecutionKey, lease: &Lea
             Ok(_) => {}
             Err(RecordsError::ConditionFailed { .. }) => return,
             Err(error) => {
-                tracing::warn!(%error, execution = %key.id, "the lease of an execution cannot be renewed now")
+                tracing::warn!(%error, execution = %key.id, "the lease of an execution cannot be renewed now");
             }
         }
     }
