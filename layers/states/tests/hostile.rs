@@ -1,7 +1,7 @@
 //! Definitions and expressions that were changed at random: no panic, and an end within bounds.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking, and says what it tried")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mandi_core::Timestamp;
@@ -44,6 +44,26 @@ impl Chance {
         }
         letters.into_iter().collect()
     }
+}
+
+/// What is tried now, and since when.
+type Current = Arc<Mutex<(String, Instant)>>;
+
+/// Ends the process, with what it tried, when that takes too long: a test that hangs tells nothing.
+fn watch() -> Current {
+    let current = Arc::new(Mutex::new((String::new(), Instant::now())));
+    let watched = Arc::clone(&current);
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_millis(100));
+            let (text, since) = watched.lock().unwrap().clone();
+            if since.elapsed() > Duration::from_secs(15) {
+                eprintln!("this takes longer than 15 s: {text}");
+                std::process::abort();
+            }
+        }
+    });
+    current
 }
 
 fn definitions() -> Vec<String> {
@@ -170,11 +190,12 @@ fn given_expressions_changed_at_random_then_they_are_evaluated_without_a_panic()
     };
     let limits = Limits { time_ms: 200, ..Limits::STANDARD };
     let chance = Chance(SeededRandom::new(7));
+    let current = watch();
     let (begun, mut tried, mut slowest) = (Instant::now(), 0, Duration::ZERO);
     while begun.elapsed() < FOR {
         let text = chance.change(corpus[chance.below(corpus.len())], &pieces);
         let at = Instant::now();
-        std::fs::write("/tmp/last-expr", &text).unwrap();
+        *current.lock().unwrap() = (text.clone(), at);
         if let Ok(expression) = Expression::parse(&text) {
             drop(expression.evaluate_within(&scope, &limits));
         }

@@ -167,6 +167,8 @@ fn given_an_expression_that_asks_for_too_much_then_it_ends_soon_with_an_error() 
         "($r := $reduce([1..60], function($a, $i){ {'l': $a, 'r': $a} }, 'x'); $r)",
         "($s := $pad('', 200000, 'x'); $count($map([1..100000], function($i){ $s & $i })))",
         "($s := $pad('', 200000, 'x'); $count($map([1..100000].($s), $uppercase)))",
+        "$length($formatInteger(19991e9, 'I'))",
+        "$map([19991e9], $formatInteger(?, 'i'))",
         "[1..10000000]",
         "$count([1..262144].([1..262144]))",
         "$reduce([1..60], $append, [1]) ~> $map(function($x){ [1..200000] })",

@@ -22,6 +22,9 @@ const COUNT: &str = "mandi count";
 const WIDTH: &str = "mandi width";
 /// Counts a text in each of a value's items: `$"mandi each"(value, text)` is the value.
 const EACH: &str = "mandi each";
+/// Counts the letters of a number in Roman numerals, which has one for each thousand: `$"mandi roman"(number, picture)`
+/// is the number.
+const ROMAN: &str = "mandi roman";
 /// `$encodeUrl`, which the library lets spaces through.
 const ENCODE_URL: &str = "mandi encodeUrl";
 
@@ -174,6 +177,9 @@ impl Guard<'_> {
                 let width = call(WIDTH, std::iter::once(width.clone()).chain(rest.iter().cloned()).collect());
                 [count(text.clone()), width].into_iter().chain(rest.iter().cloned()).collect()
             }
+            ("formatInteger", [number, picture]) => {
+                vec![call(ROMAN, vec![number.clone(), picture.clone()]), picture.clone()]
+            }
             _ => args.into_iter().map(count).collect(),
         };
         AstNode::Function { name, args, is_builtin }
@@ -300,6 +306,18 @@ pub(super) fn register(evaluator: &mut Evaluator, limits: &Limits) -> Result<(),
         [JValue::String(text)] => Ok(JValue::from(encode_url(text))),
         [JValue::Undefined] => Ok(JValue::Undefined),
         _ => Err(EvaluatorError::TypeError("T0410: Argument 1 of function encodeUrl has to be a text".to_owned())),
+    })?;
+    let numerals = budget.clone();
+    evaluator.register_fn(ROMAN, move |arguments: &[JValue]| {
+        let number = arguments.first().unwrap_or(&JValue::Undefined);
+        let roman = arguments.get(1).and_then(JValue::as_str).is_some_and(|picture| picture.contains(['I', 'i']));
+        if let JValue::Number(value) = number
+            && roman
+        {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+            numerals.take((value.abs() / 100.0) as usize)?;
+        }
+        Ok(number.clone())
     })?;
     evaluator.register_fn(EACH, move |arguments: &[JValue]| {
         let value = arguments.first().unwrap_or(&JValue::Undefined);
