@@ -48,6 +48,7 @@ test-steps:
 	@$(STEP) "formatting" "2 s" cargo fmt --all --check
 	@$(STEP) "licences and sources" "5 s" $(MAKE) --no-print-directory deny
 	@$(STEP) "SAM template" "15 s" $(MAKE) --no-print-directory sam-validate
+	@$(STEP) "state machines, by asl-validator" "2 s; 15 s the first time" scripts/asl_validate.sh
 	@$(STEP) "build and lint" "1 min; 35 min the first time on 2 cores" scripts/lint.sh --locked
 	@$(STEP) "tests" "5 min" scripts/tests.sh
 

@@ -10,7 +10,7 @@ use mandi_core::settings::{self, Settings};
 use mandi_retrieval::CollectionName;
 use reqwest::Url;
 
-use crate::{ask, doctor, load, model, terminal, token, up, values};
+use crate::{ask, doctor, load, machine, model, terminal, token, up, values};
 
 /// A multi-tenant AI back end for trading, ERP and CRM products.
 #[derive(Debug, Parser)]
@@ -42,6 +42,9 @@ enum Command {
     Model(Model),
     /// Says what is missing on this machine, and how to get it; makes nothing.
     Doctor(Doctor),
+    /// Runs and checks definitions of state machines on this machine, without a server.
+    #[command(subcommand)]
+    Machine(machine::Machine),
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -207,6 +210,7 @@ impl Cli {
             Command::Load(load) => load::run(&with_data(settings, &load.server.data), &load).await,
             Command::Model(Model::Push(push)) => model::run(&with_data(settings, &push.server.data), &push).await,
             Command::Doctor(doctor) => doctor::run(&with_data(settings, &doctor.data)).await,
+            Command::Machine(machine) => machine.run().await,
             Command::Openapi => {
                 terminal::say(&crate::platform::openapi_json()?);
                 Ok(ExitCode::SUCCESS)

@@ -7,6 +7,7 @@ mod commands;
 mod demo;
 mod doctor;
 mod load;
+mod machine;
 mod model;
 mod platform;
 mod receive;

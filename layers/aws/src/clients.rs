@@ -2,7 +2,7 @@
 
 use aws_config::{BehaviorVersion, SdkConfig};
 
-use crate::{DynamoRecords, LambdaInvoker, S3Objects};
+use crate::{DynamoRecords, LambdaInvoker, S3Objects, StepFunctions};
 
 /// What the AWS SDK needs, loaded once. Clients made from it share one pool of connections each, one cache of
 /// credentials, and the SDK's standard retries.
@@ -12,6 +12,7 @@ pub struct Clients {
     dynamodb: aws_sdk_dynamodb::Client,
     s3: aws_sdk_s3::Client,
     lambda: aws_sdk_lambda::Client,
+    sfn: aws_sdk_sfn::Client,
 }
 
 impl Clients {
@@ -28,6 +29,7 @@ impl Clients {
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             s3: aws_sdk_s3::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
+            sfn: aws_sdk_sfn::Client::new(&config),
             config,
         }
     }
@@ -46,6 +48,11 @@ impl Clients {
     /// The objects in a bucket.
     pub fn objects(&self, bucket: impl Into<String>) -> S3Objects {
         S3Objects::new(self.s3.clone(), bucket)
+    }
+
+    /// The state machines whose ARNs are this prefix with a name after it.
+    pub fn orchestrator(&self, arn_prefix: impl Into<String>) -> StepFunctions {
+        StepFunctions::new(self.sfn.clone(), arn_prefix)
     }
 
     /// Calls of other functions.

@@ -1,12 +1,14 @@
-//! The adapters of AWS: records in DynamoDB, objects in S3, and calls of other functions.
+//! The adapters of AWS: records in DynamoDB, objects in S3, executions in Step Functions, and calls of other functions.
 
 mod clients;
 mod invoke;
 pub mod lambda;
 mod objects;
+mod orchestrator;
 mod records;
 
 pub use clients::Clients;
 pub use invoke::{InvokeError, LambdaInvoker};
 pub use objects::S3Objects;
+pub use orchestrator::StepFunctions;
 pub use records::DynamoRecords;

@@ -82,6 +82,11 @@ id!(
     "aud_"
 );
 id!(
+    /// An execution of a state machine.
+    ExecutionId,
+    "exec_"
+);
+id!(
     /// Who holds a lease.
     LeaseOwner,
     "own_"

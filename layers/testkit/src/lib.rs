@@ -5,6 +5,7 @@
 pub mod lambda;
 pub mod moto;
 pub mod objects;
+pub mod orchestrator;
 pub mod provider;
 pub mod records;
 

@@ -13,7 +13,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("mandi-retrieval", &["mandi-core"]),
     ("mandi-index", &["mandi-core", "mandi-retrieval"]),
     ("mandi-aws", &["mandi-core", "mandi-retrieval"]),
-    ("mandi-local", &["mandi-core"]),
+    ("mandi-states", &["mandi-core"]),
+    ("mandi-local", &["mandi-core", "mandi-states"]),
     ("mandi-testkit", &["mandi-core", "mandi-retrieval"]),
     ("mandi-chat", &["mandi-core", "mandi-http", "mandi-llm", "mandi-retrieval", "mandi-aws"]),
     (
@@ -30,6 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "mandi-retrieval",
             "mandi-index",
             "mandi-inference",
+            "mandi-states",
             "mandi-local",
             "mandi-chat",
             "mandi-embedding",

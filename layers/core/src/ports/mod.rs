@@ -4,6 +4,7 @@ mod embedder;
 mod language_model;
 pub mod limits;
 mod objects;
+mod orchestrator;
 mod records;
 
 pub use embedder::{Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, Reranker, TokenSpans};
@@ -12,6 +13,10 @@ pub use language_model::{
     Role, TimeoutPhase, TokenUsage,
 };
 pub use objects::{ObjectKey, ObjectPage, ObjectPrefix, Objects, ObjectsError, PutGrant, PutOutcome, SignedPut};
+pub use orchestrator::{
+    ExecutionDescription, ExecutionError, ExecutionKey, ExecutionStatus, MAX_EXECUTION_INPUT_BYTES, MachineName,
+    Orchestrator, OrchestratorError, StartOutcome, check_input,
+};
 pub use records::{
     Condition, Fields, Key, MAX_RECORD_BYTES, MAX_SORT_BYTES, MAX_TRANSACTION_WRITES, Order, Page, Partition, Query,
     Range, Record, Records, RecordsError, Update, Value, Write,
