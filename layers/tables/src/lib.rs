@@ -7,6 +7,7 @@
 //! 2. [`match_columns`] compares the columns with a [`Schema`] before anything runs.
 //! 3. [`plan`] cuts the input into shards at the boundaries of records, in one pass and in bounded memory.
 //! 4. [`ShardReader`] reads a shard into a [`Batch`] again and again. A bad row is a [`RowFault`]; the others go on.
+//! 5. [`PartWriter`] writes a shard's results; behind [`ResultLayout::head`], the parts of all shards are one file.
 //!
 //! The crate is synchronous and opens nothing by itself: the input is reached through [`RangeRead`].
 //!
@@ -32,6 +33,7 @@ mod read;
 mod records;
 mod schema;
 mod time;
+mod write;
 
 pub use batch::{Batch, Cells, Column, Strings};
 pub use compression::Compression;
@@ -46,3 +48,4 @@ pub use plan::{Copy, Extent, Form, Place, Plan, Reading, Shard, plan};
 pub use range::{FileRange, Input, MemoryRange, RangeRead};
 pub use read::ShardReader;
 pub use schema::{ColumnSpec, Kind, Missing, Schema};
+pub use write::{PartWriter, ResultColumn, ResultLayout, TextFormat};
