@@ -148,3 +148,39 @@ fn given_json_lines_when_they_are_read_then_cells_are_typed_and_bad_lines_fail_a
     assert_eq!(rows, [(1, vec![Some("0.1".to_owned()), Some("a\nb".to_owned())]), (3, vec![None, None])]);
     assert_eq!(faults.iter().map(|fault| fault.row).collect::<Vec<_>>(), [2, 4]);
 }
+
+#[test]
+fn given_parquet_with_small_row_groups_when_it_is_cut_into_shards_of_any_size_then_their_rows_are_those_written() {
+    use arrow_array::{ArrayRef, Date32Array, Float32Array, Int64Array, RecordBatch, StringArray};
+    use parquet::arrow::ArrowWriter;
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("c0", Arc::new(Int64Array::from_iter([Some(1), None, Some(3), Some(4), Some(5), Some(6), Some(7)]))),
+        ("c1", Arc::new(Float32Array::from_iter([0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5].map(Some)))),
+        ("c2", Arc::new(StringArray::from_iter(["a", "b", "c", "d", "e", "f", "g"].map(Some)))),
+        ("c3", Arc::new(Date32Array::from_iter([0, 1, 2, 3, 4, 5, 6].map(Some)))),
+    ];
+    let records = RecordBatch::try_from_iter(columns).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, records.schema(), None).unwrap();
+    for (start, length) in [(0, 2), (2, 1), (3, 4)] {
+        writer.write(&records.slice(start, length)).unwrap();
+        writer.flush().unwrap();
+    }
+    writer.close().unwrap();
+    let input: Input = Arc::new(MemoryRange::new(bytes));
+    let schema = Schema::new(vec![
+        ColumnSpec::new("c0", Kind::Integer, Missing::Allowed),
+        ColumnSpec::new("c1", Kind::Number, Missing::Refused),
+        ColumnSpec::new("c2", Kind::String, Missing::Refused),
+        ColumnSpec::new("c3", Kind::Timestamp, Missing::Refused),
+    ]);
+    let (whole, place) = planned(&input, &Stated::default(), 100);
+    let (expected, _) = read(&whole, &place, &schema);
+    assert_eq!(expected.len(), 7);
+    assert_eq!(expected[1].1[0], None);
+    assert_eq!(expected[6].1, ["7", "6.5", "g", "518400000000"].map(|cell| Some(cell.to_owned())));
+    for shard_rows in 1..8 {
+        let (plan, place) = planned(&input, &Stated::default(), shard_rows);
+        assert_eq!(read(&plan, &place, &schema), (expected.clone(), vec![]), "shards of {shard_rows}");
+    }
+}
