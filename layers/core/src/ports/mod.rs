@@ -12,7 +12,9 @@ pub use language_model::{
     Abilities, ChatMessage, Delta, FinishReason, Generation, GenerationStream, LanguageModel, ModelError, ModelRef,
     Role, TimeoutPhase, TokenUsage,
 };
-pub use objects::{ObjectKey, ObjectPage, ObjectPrefix, Objects, ObjectsError, PutGrant, PutOutcome, SignedPut};
+pub use objects::{
+    GetGrant, ObjectKey, ObjectPage, ObjectPrefix, ObjectWriter, Objects, ObjectsError, PutGrant, PutOutcome, SignedPut,
+};
 pub use orchestrator::{
     ExecutionDescription, ExecutionError, ExecutionKey, ExecutionStatus, MAX_EXECUTION_INPUT_BYTES, MachineName,
     Orchestrator, OrchestratorError, StartOutcome, check_input,

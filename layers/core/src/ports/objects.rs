@@ -81,6 +81,31 @@ pub struct SignedPut {
     pub headers: Vec<(String, String)>,
 }
 
+/// What a signed URL lets its holder read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetGrant {
+    /// For how long the URL holds.
+    pub valid_for: Duration,
+    /// The name under which a browser keeps the file.
+    pub filename: String,
+    /// What the file is, as an HTTP `Content-Type`.
+    pub content_type: String,
+}
+
+/// Writes an object piece by piece. Nothing is seen of it before [`ObjectWriter::finish`]; a writer that is dropped
+/// leaves what was there.
+#[async_trait]
+pub trait ObjectWriter: Send + fmt::Debug {
+    /// Adds a piece of any length.
+    async fn write(&mut self, piece: Bytes) -> Result<(), ObjectsError>;
+
+    /// Gives the object its name, in place of what is there.
+    async fn finish(self: Box<Self>) -> Result<(), ObjectsError>;
+
+    /// Gives up what was written.
+    async fn abort(self: Box<Self>) -> Result<(), ObjectsError>;
+}
+
 /// What became of a put-if-absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutOutcome {
@@ -143,6 +168,13 @@ pub trait Objects: Send + Sync + fmt::Debug {
 
     /// A URL to which an object can be sent, in place of what is there, without a token of this platform.
     async fn sign_put(&self, key: &ObjectKey, grant: &PutGrant) -> Result<SignedPut, ObjectsError>;
+
+    /// A URL from which an object can be read by the method GET, without a token of this platform. A secret until it has
+    /// run out. Whether there is such an object is not looked at.
+    async fn sign_get(&self, key: &ObjectKey, grant: &GetGrant) -> Result<String, ObjectsError>;
+
+    /// Begins an object that is larger than memory should be.
+    async fn writer(&self, key: &ObjectKey) -> Result<Box<dyn ObjectWriter>, ObjectsError>;
 
     /// Writes an object in place of what is there. A reader sees the old or the new one, whole.
     async fn put(&self, key: &ObjectKey, content: Bytes) -> Result<(), ObjectsError>;
