@@ -1,12 +1,9 @@
-//! The registry of models, and predictions by them.
+//! Models over HTTP: their registry, predictions by them, rollouts.
 //!
-//! `router` serves Lambda and laptop alike; what it needs of the outside is in [`PredictionState`]. A version is checked
-//! when it is registered and never changes; which version serves is said by stages, and every change is in the audit
-//! trail.
+//! `router` serves Lambda and laptop alike; what it needs of the outside is in [`PredictionState`].
 
 #[cfg(feature = "lambda")]
 pub mod lambda;
-mod registry;
 mod routes;
 mod serving;
 mod state;

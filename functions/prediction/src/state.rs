@@ -10,9 +10,9 @@ use mandi_core::audit::AuditTrail;
 use mandi_core::ports::{Objects, Records};
 use mandi_core::uploads::Uploads;
 use mandi_http::Gate;
+use mandi_registry::{Engines, Registry, Versions};
 
-use crate::registry::Registry;
-use crate::serving::{Engines, Serving};
+use crate::serving::Serving;
 use crate::traffic::Traffic;
 
 /// The parts that a [`PredictionState`] is made of; made once for each process.
@@ -53,7 +53,7 @@ impl PredictionState {
         let engines = Engines::new(objects.clone(), model_cache_bytes, inference_timeout);
         let registry = Registry::new(records, objects, clock.clone(), audit.clone(), engines.clone(), uploads.clone());
         let traffic = Traffic::new(registry.clone(), clock);
-        let serving = Serving::new(registry.clone(), engines, traffic.clone());
+        let serving = Serving::new(registry.clone(), Versions::new(registry.clone(), engines), traffic.clone());
         Self { gate, serving, traffic, registry, audit, uploads }
     }
 

@@ -16,7 +16,7 @@ use mandi_learning::rollout::Arm;
 use mandi_learning::sequential::Alpha;
 use serde::{Deserialize, Serialize};
 
-use crate::registry::{Candidate, Registry, StageName};
+use mandi_registry::{Candidate, Registry, StageName};
 
 /// How long counts may lie in memory alone.
 const KEEP_EVERY: Duration = Duration::from_secs(2);
@@ -164,7 +164,7 @@ impl Traffic {
     async fn keep(&self, trial: &Trial, candidate: &Candidate, counted: &Counted) -> Result<()> {
         let text = serde_json::to_string(counted).map_err(Problem::internal)?;
         self.registry.keep_counts(&trial.tenant, &trial.model, &trial.rollout, &self.instance, text).await?;
-        let Some(guard) = candidate.guard.as_ref().map(crate::registry::GuardSettings::guard).transpose()? else {
+        let Some(guard) = candidate.guard.as_ref().map(mandi_registry::GuardSettings::guard).transpose()? else {
             return Ok(());
         };
         let all = self.all(trial).await?;

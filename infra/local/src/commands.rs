@@ -10,7 +10,7 @@ use mandi_core::settings::{self, Settings};
 use mandi_retrieval::CollectionName;
 use reqwest::Url;
 
-use crate::{ask, doctor, load, machine, model, terminal, token, up, values};
+use crate::{ask, batch, doctor, load, machine, model, terminal, token, up, values};
 
 /// A multi-tenant AI back end for trading, ERP and CRM products.
 #[derive(Debug, Parser)]
@@ -40,6 +40,8 @@ enum Command {
     /// Models of the registry.
     #[command(subcommand)]
     Model(Model),
+    /// Predicts a table: CSV, JSON Lines or Parquet, also compressed.
+    Batch(Batch),
     /// Says what is missing on this machine, and how to get it; makes nothing.
     Doctor(Doctor),
     /// Runs and checks definitions of state machines on this machine, without a server.
@@ -189,6 +191,55 @@ impl Stage {
     }
 }
 
+/// `mandi batch`
+#[derive(Debug, Args)]
+pub struct Batch {
+    #[command(flatten)]
+    pub server: Server,
+    /// The model's name.
+    #[arg(long)]
+    pub model: String,
+    /// Its version; the one that serves in production when it is not given.
+    #[arg(long)]
+    pub version: Option<u32>,
+    /// The format of the results; the table's when it is not given.
+    #[arg(long, value_enum)]
+    pub format: Option<TableFormat>,
+    /// Adds what each feature contributes to each answer.
+    #[arg(long)]
+    pub explain: bool,
+    /// Where the results go; beside the table, as NAME.predictions.FORMAT, when it is not given.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Prints the job as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The table: CSV, JSON Lines or Parquet; text also compressed by gzip or Zstandard.
+    pub file: PathBuf,
+}
+
+/// A format of tables.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum TableFormat {
+    /// Values between commas.
+    Csv,
+    /// A JSON object on each line.
+    Jsonl,
+    /// Apache Parquet.
+    Parquet,
+}
+
+impl TableFormat {
+    /// Its name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Jsonl => "jsonl",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
 /// `mandi doctor`
 #[derive(Debug, Args)]
 pub struct Doctor {
@@ -209,6 +260,7 @@ impl Cli {
             Command::Ask(ask) => ask::run(&with_data(settings, &ask.server.data), &ask).await,
             Command::Load(load) => load::run(&with_data(settings, &load.server.data), &load).await,
             Command::Model(Model::Push(push)) => model::run(&with_data(settings, &push.server.data), &push).await,
+            Command::Batch(batch) => batch::run(&with_data(settings, &batch.server.data), &batch).await,
             Command::Doctor(doctor) => doctor::run(&with_data(settings, &doctor.data)).await,
             Command::Machine(machine) => machine.run().await,
             Command::Openapi => {

@@ -2,12 +2,14 @@
 
 mod answers;
 mod ask;
+mod batch;
 mod client;
 mod commands;
 mod demo;
 mod doctor;
 mod load;
 mod machine;
+mod machines;
 mod model;
 mod platform;
 mod receive;
@@ -15,6 +17,7 @@ mod shutdown;
 mod terminal;
 mod token;
 mod up;
+mod upload;
 mod values;
 
 use std::process::ExitCode;

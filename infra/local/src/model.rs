@@ -4,20 +4,17 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
-use indicatif::{ProgressBar, ProgressStyle};
 use mandi_core::settings::Settings;
-use mandi_core::{Problem, ProblemKind, Result};
-use reqwest::{Body, Method};
+use mandi_core::uploads::hexadecimal;
+use mandi_core::{Problem, Result};
+use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::client::Client;
 use crate::commands::Push;
-use crate::terminal;
-
-/// In pieces of so many bytes a file is sent.
-const PIECE_BYTES: usize = 256 * 1024;
+use crate::upload::Announced;
+use crate::{terminal, upload};
 
 /// A file that is to become a version.
 #[derive(Debug)]
@@ -64,12 +61,11 @@ impl Pushed<'_> {
     pub async fn push(self, client: &Client) -> Result<Value> {
         let model = self.model(client).await?;
         let Self { filename, content, mut version, .. } = self;
-        let sha256: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
-        let announced = json!({"filename": filename, "size_bytes": content.len(), "sha256": sha256});
-        let upload: Value = client.json(client.request(Method::POST, &["uploads"]).json(&announced)).await?;
-        send(&upload, content).await?;
+        let sha256 = Some(hexadecimal(&Sha256::digest(&content)));
+        let announced = Announced { filename, size_bytes: content.len() as u64, sha256 };
+        let upload = upload::content(client, &announced, content).await?;
         let fields = version.as_object_mut().ok_or_else(|| Problem::field("version", "it is no JSON object"))?;
-        fields.insert("artifact".to_owned(), json!({"upload": upload["upload_id"]}));
+        fields.insert("artifact".to_owned(), json!({"upload": upload}));
         client.json(client.request(Method::POST, &["models", &model, "versions"]).json(&version)).await
     }
 
@@ -97,34 +93,6 @@ pub async fn deploy(client: &Client, version: &Value, stage: &str) -> Result<()>
     let model = version["model_id"].as_str().unwrap_or_default();
     let request = client.request(Method::POST, &["models", model, "deploy"]);
     client.send(request.json(&json!({"version": version["version"], "stage": stage}))).await.map(drop)
-}
-
-/// Sends the bytes to the upload's signed URL, under a progress bar.
-async fn send(upload: &Value, content: Bytes) -> Result<()> {
-    let bar = ProgressBar::new(content.len() as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left") {
-        bar.set_style(style);
-    }
-    let length = content.len();
-    let shown = bar.clone();
-    let pieces = (0..length).step_by(PIECE_BYTES).map(move |from| content.slice(from..length.min(from + PIECE_BYTES)));
-    let pieces = stream::iter(pieces).map(move |piece| {
-        shown.inc(piece.len() as u64);
-        Ok::<_, std::io::Error>(piece)
-    });
-    let mut request = reqwest::Client::new()
-        .put(upload["url"].as_str().unwrap_or_default())
-        .header("content-length", length)
-        .body(Body::wrap_stream(pieces));
-    for (name, value) in upload["headers"].as_object().into_iter().flatten() {
-        request = request.header(name, value.as_str().unwrap_or_default());
-    }
-    let sent = request.send().await;
-    bar.finish_and_clear();
-    let refused =
-        |reason: String| Problem::new(ProblemKind::Unavailable, format!("the file was not taken: {reason}; try again"));
-    let response = sent.map_err(|error| refused(error.without_url().to_string()))?;
-    if response.status().is_success() { Ok(()) } else { Err(refused(format!("status {}", response.status()))) }
 }
 
 fn read(path: &Path) -> Result<Bytes> {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
+use mandi_batch_prediction::{BatchParts, BatchState};
 use mandi_chat::{ChatParts, ChatState};
 use mandi_core::identity::{Authenticator, LocalSecret, Trust};
 use mandi_core::metering::Meter;
@@ -17,11 +18,11 @@ use mandi_http::Gate;
 use mandi_index::{IndexOptions, LanceIndex};
 use mandi_inference::{CrossEncoder, LocalEmbedder, LocalReranker, TextEncoder};
 use mandi_llm::providers::Providers;
-use mandi_local::{DataDir, Doorway, FileObjects, RedbRecords};
+use mandi_local::{DataDir, Doorway, FileObjects, LocalOrchestrator, OrchestratorParts, RedbRecords};
 use mandi_prediction::{PredictionParts, PredictionState};
 use tokio_util::task::TaskTracker;
 
-use crate::receive;
+use crate::{machines, receive};
 
 /// All of it, ready to serve.
 pub struct Platform {
@@ -35,6 +36,8 @@ pub struct Platform {
     pub tasks: TaskTracker,
     /// The store, for its upkeep.
     pub records: RedbRecords,
+    /// What runs state machines.
+    pub orchestrator: LocalOrchestrator,
     /// Files that are sent for later use, for the removal of those that nobody uses.
     pub uploads: Uploads,
 }
@@ -47,6 +50,7 @@ pub fn openapi_json() -> Result<String> {
     let mut document = mandi_chat::openapi();
     document.merge(mandi_embedding::openapi());
     document.merge(mandi_prediction::openapi());
+    document.merge(mandi_batch_prediction::openapi());
     document.to_pretty_json().map_err(Problem::internal)
 }
 
@@ -99,11 +103,31 @@ impl Platform {
         let prediction = PredictionState::new(PredictionParts {
             gate: gate.clone(),
             records: records.clone(),
-            objects,
+            objects: objects.clone(),
             clock: clock.clone(),
             model_cache_bytes: settings.parsed(settings::MODEL_CACHE_BYTES)?,
             inference_timeout: settings.duration_ms(settings::INFERENCE_TIMEOUT_MS)?,
         });
+        let functions = Arc::new(machines::Functions::default());
+        let orchestrator = LocalOrchestrator::new(OrchestratorParts {
+            records: records.clone(),
+            objects: objects.clone(),
+            tasks: functions.clone(),
+            clock: clock.clone(),
+            machines: machines::all()?,
+            lease: machines::LEASE,
+        });
+        let batch = BatchState::new(BatchParts {
+            gate: gate.clone(),
+            records: records.clone(),
+            objects,
+            orchestrator: Arc::new(orchestrator.clone()),
+            clock: clock.clone(),
+            model_cache_bytes: settings.parsed(settings::MODEL_CACHE_BYTES)?,
+            inference_timeout: settings.duration_ms(settings::INFERENCE_TIMEOUT_MS)?,
+            shards_at_once: machines::processors(),
+        });
+        functions.serve(batch.tasks().clone());
         let uploads = prediction.uploads().clone();
         let chat = ChatState::new(ChatParts {
             gate: gate.clone(),
@@ -120,9 +144,10 @@ impl Platform {
         let jobs = embedding.jobs().clone();
         let routes = mandi_chat::routes(chat)
             .merge(mandi_embedding::routes(embedding))
-            .merge(mandi_prediction::routes(prediction));
+            .merge(mandi_prediction::routes(prediction))
+            .merge(mandi_batch_prediction::routes(batch));
         let router = gate.guard(routes).merge(receive::routes(files));
-        Ok(Self { router, jobs, runner, tasks, records: store, uploads })
+        Ok(Self { router, jobs, runner, tasks, records: store, orchestrator, uploads })
     }
 }
 

@@ -9,7 +9,7 @@ use mandi_core::settings::{self, Settings};
 use mandi_core::uploads::Uploads;
 use mandi_core::{Problem, ProblemKind, Result};
 use mandi_embedding::Jobs;
-use mandi_local::RedbRecords;
+use mandi_local::{LocalOrchestrator, RedbRecords};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,9 @@ const WANTED_FILES: u64 = 65_536;
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How often jobs that nobody works on are looked for, as the schedule does in AWS.
 const RESUME_EVERY: Duration = Duration::from_secs(300);
+
+/// How often executions of state machines that nobody runs are looked for.
+const TAKE_UP_EVERY: Duration = Duration::from_secs(5);
 
 /// What is logged where a person reads along.
 const LOG_FOR_PEOPLE: &str = "warn";
@@ -44,7 +47,7 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
     let drain = Duration::from_millis(settings.parsed(settings::DRAIN_MS)?);
     let base_url = settings.optional(settings::PUBLIC_URL).map_or_else(|| format!("http://{address}"), str::to_owned);
     let platform = Platform::open(&settings, base_url.trim_end_matches('/')).await?;
-    let Platform { router, jobs, runner, tasks, records, uploads } = platform;
+    let Platform { router, jobs, runner, tasks, records, orchestrator, uploads } = platform;
 
     let stopping = CancellationToken::new();
     let stopped = stopping.clone().cancelled_owned();
@@ -56,6 +59,7 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
         tracing::info!(resumed, "jobs of an earlier process go on");
     }
     let resumer = tokio::spawn(resume(jobs));
+    let executions = tokio::spawn(take_up(orchestrator));
     let sweeper = tokio::spawn(sweep(records, uploads));
     let mut asked = pin!(shutdown::asked());
     terminal::say(&format!("listening on http://{address}"));
@@ -85,6 +89,7 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
         tracing::warn!("some requests did not end in time and were cut off");
     }
     sweeper.abort();
+    executions.abort();
     resumer.abort();
     running.abort();
     Ok(())
@@ -114,6 +119,18 @@ async fn resume(jobs: Jobs) {
             Ok(resumed) => tracing::info!(resumed, "jobs that nobody worked on go on"),
             Err(problem) => tracing::warn!(causes = problem.causes(), "jobs were not looked for"),
         }
+    }
+}
+
+/// Takes up executions that a process left which was killed, when their lease has run out.
+async fn take_up(orchestrator: LocalOrchestrator) {
+    loop {
+        match orchestrator.resume().await {
+            Ok(0) => {}
+            Ok(resumed) => tracing::info!(resumed, "executions that nobody ran go on"),
+            Err(error) => tracing::warn!(%error, "executions were not looked for"),
+        }
+        tokio::time::sleep(TAKE_UP_EVERY).await;
     }
 }
 

@@ -4,16 +4,27 @@ use std::future::Future;
 
 use axum::Router;
 use bytes::Bytes;
-use futures::stream::{self, BoxStream};
+use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{LambdaEvent, StreamAdapter, service_fn, tower::ServiceExt};
-use lambda_runtime::{MetadataPrelude, StreamResponse};
+use lambda_runtime::{Diagnostic, FunctionResponse, StreamResponse};
+use mandi_core::Problem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 type Failure = lambda_runtime::Error;
-type Streamed = StreamResponse<BoxStream<'static, Result<Bytes, Failure>>>;
+type Answered = FunctionResponse<Box<RawValue>, BoxStream<'static, Result<Bytes, Failure>>>;
+
+/// A task that failed, as Lambda tells it: a state machine's `ErrorEquals` matches the name.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{name}: {detail}")]
+pub struct TaskFailure {
+    /// The error's name.
+    pub name: String,
+    /// The reason and the way out, for people.
+    pub detail: String,
+}
 
 /// Whether an event is one of ours: `{"task": "...", ...}`.
 #[derive(Deserialize)]
@@ -22,7 +33,8 @@ struct TaskName {
 }
 
 /// Serves until the runtime ends. API Gateway's events go to `router`, whose answers are streamed; an event with
-/// a `task` goes, whole, to `tasks`, whose answer is JSON.
+/// a `task` goes, whole, to `tasks`, whose answer is JSON. A task fails with the name of its [`TaskFailure`] or of its
+/// [`Problem`]'s kind.
 ///
 /// # Errors
 /// The runtime cannot be reached.
@@ -36,21 +48,33 @@ where
         async move {
             let json = event.payload.get();
             if serde_json::from_str::<TaskName>(json).is_ok_and(|named| named.task.is_some()) {
-                return Ok::<Streamed, Failure>(whole(tasks(json.to_owned()).await?));
+                let answer = tasks(json.to_owned()).await.map_err(diagnostic)?;
+                let answer = RawValue::from_string(answer).map_err(|error| diagnostic(error.into()))?;
+                return Ok::<Answered, Diagnostic>(FunctionResponse::BufferedResponse(answer));
             }
-            let request: LambdaRequest = serde_json::from_str(json)?;
+            let request: LambdaRequest = serde_json::from_str(json).map_err(|error| diagnostic(error.into()))?;
             let call = LambdaEvent::new(request, event.context);
             let Ok(answer) = StreamAdapter::<_, axum::body::Body>::from(router).oneshot(call).await;
             let stream = answer.stream.map_err(Failure::from).boxed();
-            Ok(StreamResponse { metadata_prelude: answer.metadata_prelude, stream })
+            let metadata_prelude = answer.metadata_prelude;
+            Ok(FunctionResponse::StreamingResponse(StreamResponse { metadata_prelude, stream }))
         }
     };
     lambda_runtime::run(service_fn(handler)).await
 }
 
-fn whole(json: String) -> Streamed {
-    let stream = stream::once(async move { Ok(Bytes::from(json)) }).boxed();
-    StreamResponse { metadata_prelude: MetadataPrelude::default(), stream }
+/// What Lambda tells of a task that failed.
+fn diagnostic(failure: Failure) -> Diagnostic {
+    if let Some(TaskFailure { name, detail }) = failure.downcast_ref::<TaskFailure>() {
+        return Diagnostic { error_type: name.clone(), error_message: detail.clone() };
+    }
+    match failure.downcast_ref::<Problem>() {
+        Some(problem) => {
+            tracing::warn!(causes = problem.causes(), "a task failed");
+            Diagnostic { error_type: problem.kind.name().to_owned(), error_message: problem.detail.clone() }
+        }
+        None => failure.into(),
+    }
 }
 
 /// The body of an answer that a function streamed, of one that was invoked and not called through API Gateway:

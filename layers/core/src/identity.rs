@@ -95,6 +95,8 @@ permissions! {
     ModelsPromote => "models.promote",
     /// Ask models for predictions.
     PredictionsCreate => "predictions.create",
+    /// Read batch predictions and what they gave.
+    PredictionsRead => "predictions.read",
     /// Send files for later use.
     UploadsCreate => "uploads.create",
     /// Read the audit trail.
@@ -118,6 +120,7 @@ impl Permission {
                 Self::ModelsRead,
                 Self::ModelsWrite,
                 Self::PredictionsCreate,
+                Self::PredictionsRead,
                 Self::UploadsCreate,
             ],
             "viewer" => &[
@@ -126,6 +129,7 @@ impl Permission {
                 Self::KnowledgeRead,
                 Self::ModelsRead,
                 Self::PredictionsCreate,
+                Self::PredictionsRead,
             ],
             _ => &[],
         }

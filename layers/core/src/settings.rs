@@ -59,6 +59,8 @@ settings! {
     STREAM_KEEP_ALIVE_MS = "MANDI_STREAM_KEEP_ALIVE_MS", Some("10000"), "after how long without an event a stream sends a comment, in ms";
     MODEL_CACHE_BYTES = "MANDI_MODEL_CACHE_BYTES", Some("1073741824"), "memory that loaded models may take together, in bytes";
     INFERENCE_TIMEOUT_MS = "MANDI_INFERENCE_TIMEOUT_MS", Some("10000"), "longest time that one call of a model may take, in ms";
+    MACHINES = "MANDI_MACHINES", None, "ARN of the state machines up to their names, such as `arn:aws:states:ap-south-1:123456789012:stateMachine:mandi-dev-`";
+    SHARDS_AT_ONCE = "MANDI_SHARDS_AT_ONCE", Some("40"), "how many shards of a batch prediction are worked on at the same time; the runner takes as many as there are processors";
     PUBLIC_URL = "MANDI_PUBLIC_URL", None, "base URL under which callers reach the runner, for the URLs that it signs; `http://127.0.0.1:<port>` when it is not set";
     DRAIN_MS = "MANDI_DRAIN_MS", Some("20000"), "how long the runner waits on SIGTERM for requests to end, in ms";
     OPENAPI = "MANDI_OPENAPI", None, "file of the whole OpenAPI document, beside the chat function's binary; a function alone serves its own part";

@@ -22,6 +22,8 @@ pub const MAX_UPLOAD_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 pub const URL_VALID_FOR: Duration = Duration::from_secs(3600);
 /// For how long a file is kept that nothing uses.
 pub const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+/// For how long a file is kept after a job began to read it: longer than any job may take.
+pub const HELD_FOR: Duration = Duration::from_secs(48 * 3600);
 /// The longest name of a file, in characters.
 pub const MAX_FILENAME_CHARACTERS: usize = 255;
 /// How many files are removed in one go.
@@ -78,6 +80,10 @@ fn expiry_key(tenant: &TenantId, upload: &Upload) -> Key {
     Key::new(expiry(), format!("{:020}/{tenant}/{}", upload.expires_at.unix_ms(), upload.id))
 }
 
+fn note(tenant: &TenantId, upload: &Upload) -> Record {
+    Record::new(expiry_key(tenant, upload)).with("tenant", tenant.as_str()).with("upload", upload.id.as_str())
+}
+
 impl Uploads {
     /// Uploads in a pair of stores.
     #[must_use]
@@ -98,8 +104,7 @@ impl Uploads {
         let grant = PutGrant { size_bytes, valid_for: URL_VALID_FOR };
         let signed = self.objects.sign_put(&object_key(tenant, &upload.id), &grant).await?;
         let record = Record::new(record_key(tenant, &upload.id)).with_json("upload", &upload)?;
-        let note =
-            Record::new(expiry_key(tenant, &upload)).with("tenant", tenant.as_str()).with("upload", upload.id.as_str());
+        let note = note(tenant, &upload);
         let writes = vec![Write::Put(record, Condition::Absent), Write::Put(note, Condition::Absent)];
         self.records.transact(writes, None).await?;
         Ok((upload, signed))
@@ -124,6 +129,22 @@ impl Uploads {
             }
             None => Err(wrong("the file was not sent yet: PUT it to the upload's `url` first".to_owned())),
         }
+    }
+
+    /// A file that a job reads while it works: as [`Self::find`], and it is kept for as long again.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub async fn hold(&self, tenant: &TenantId, id: &str, pointer: &str) -> Result<(Upload, ObjectKey)> {
+        let (before, key) = self.find(tenant, id, pointer).await?;
+        let held = Upload { expires_at: self.clock.now().plus(HELD_FOR), ..before.clone() };
+        let record = Record::new(record_key(tenant, &held.id)).with_json("upload", &held)?;
+        let mut writes = vec![Write::Put(record, Condition::Present), Write::Put(note(tenant, &held), Condition::Always)];
+        if expiry_key(tenant, &before) != expiry_key(tenant, &held) {
+            writes.push(Write::Delete(expiry_key(tenant, &before), Condition::Always));
+        }
+        self.records.transact(writes, None).await?;
+        Ok((held, key))
     }
 
     /// Reads a file whole, and checks it.

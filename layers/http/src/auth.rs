@@ -49,6 +49,8 @@ needs! {
     ModelsPromote,
     /// `predictions.create`
     PredictionsCreate,
+    /// `predictions.read`
+    PredictionsRead,
     /// `uploads.create`
     UploadsCreate,
     /// `audit.read`

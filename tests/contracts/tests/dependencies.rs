@@ -21,7 +21,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "mandi-embedding",
         &["mandi-core", "mandi-http", "mandi-llm", "mandi-retrieval", "mandi-index", "mandi-inference", "mandi-aws"],
     ),
-    ("mandi-prediction", &["mandi-core", "mandi-http", "mandi-inference", "mandi-learning", "mandi-aws"]),
+    ("mandi-registry", &["mandi-core", "mandi-inference", "mandi-learning"]),
+    (
+        "mandi-prediction",
+        &["mandi-core", "mandi-http", "mandi-inference", "mandi-learning", "mandi-registry", "mandi-aws"],
+    ),
+    (
+        "mandi-batch-prediction",
+        &["mandi-core", "mandi-http", "mandi-inference", "mandi-registry", "mandi-tables", "mandi-aws"],
+    ),
     (
         "mandi",
         &[
@@ -36,6 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "mandi-chat",
             "mandi-embedding",
             "mandi-prediction",
+            "mandi-batch-prediction",
         ],
     ),
 ];

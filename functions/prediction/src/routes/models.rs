@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::registry::{Described, Model, Stage, StageName};
+use mandi_registry::{Described, Model, Stage, StageName};
 use crate::state::PredictionState;
 
 /// What a model is to be called.

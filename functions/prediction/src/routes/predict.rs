@@ -11,8 +11,9 @@ use mandi_inference::signature::{Scalar, Signature};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::registry::StageName;
-use crate::serving::{Answer, Asked, RowAnswer, Served};
+use mandi_registry::StageName;
+use crate::serving::{Asked, RowAnswer, Served};
+use mandi_registry::Answer;
 use crate::state::PredictionState;
 
 /// The most rows of a call.

@@ -9,7 +9,7 @@ use mandi_learning::rollout::Percent;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::registry::{GuardSettings, Rollout, Split, Stage, StageName};
+use mandi_registry::{GuardSettings, Rollout, Split, Stage, StageName};
 use crate::state::PredictionState;
 use crate::traffic::Trial;
 

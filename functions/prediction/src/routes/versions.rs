@@ -11,7 +11,7 @@ use mandi_http::{ApiResult, Caller, Json, Path, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::registry::{Model, NewVersion, StageName, Version};
+use mandi_registry::{Model, NewVersion, StageName, Version};
 use crate::state::PredictionState;
 
 /// Which page.
@@ -104,7 +104,7 @@ pub(crate) async fn get(
 }
 
 /// What serves at each stage of a model.
-struct Stages(Vec<(StageName, crate::registry::Stage)>);
+struct Stages(Vec<(StageName, mandi_registry::Stage)>);
 
 impl Stages {
     async fn read(state: &PredictionState, tenant: &TenantId, model: &Model) -> Result<Self> {

@@ -98,10 +98,26 @@ impl Feature {
             _ => None,
         }
         .ok_or_else(refused)?;
-        if self.is_outside(&cell) || self.is_unknown(&cell) {
-            return Err(refused());
+        if self.is_allowed(&cell) { Ok(cell) } else { Err(refused()) }
+    }
+
+    /// The cell of a value that is typed already, such as one of a table; `None` is a missing one. Its kind is the
+    /// feature's; of a time it is the number of seconds since 1970.
+    ///
+    /// # Errors
+    /// What it holds, and what is expected.
+    pub fn checked(&self, cell: Option<Cell>) -> Result<Cell, String> {
+        let Some(cell) = cell else { return self.missing_cell("nothing") };
+        let is_finite = !matches!(cell, Cell::Number(number) if !number.is_finite());
+        if is_finite && self.is_allowed(&cell) {
+            return Ok(cell);
         }
-        Ok(cell)
+        Err(format!("it holds {}; {} is expected", held(&cell), self.expectation()))
+    }
+
+    /// Whether a value is within the range, and one of the categories.
+    fn is_allowed(&self, cell: &Cell) -> bool {
+        !self.is_outside(cell) && !self.is_unknown(cell)
     }
 
     /// Whether a number lies outside the range.
@@ -203,6 +219,17 @@ fn whole(number: &serde_json::Number) -> Option<i64> {
 #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^53")]
 fn seconds(text: &str) -> Option<f64> {
     mandi_core::Timestamp::parse(text).ok().map(|moment| moment.unix_ms() as f64 / 1000.0)
+}
+
+/// What a cell is, for an error.
+fn held(cell: &Cell) -> String {
+    match cell {
+        Cell::Number(number) => format!("the number {number}"),
+        Cell::Integer(number) => format!("the number {number}"),
+        Cell::Text(text) => shown(&Json::from(text.as_str())),
+        Cell::Boolean(flag) => shown(&Json::from(*flag)),
+        Cell::Tensor(_) => "a list".to_owned(),
+    }
 }
 
 /// What a value is, cut off, for an error.

@@ -1,11 +1,5 @@
 //! The registry: models, their versions, and which of them serves.
 
-mod model;
-mod register;
-mod sample;
-mod stages;
-mod store;
-
 use std::sync::Arc;
 
 use mandi_core::audit::AuditTrail;
@@ -14,14 +8,10 @@ use mandi_core::ports::{Objects, Records};
 use mandi_core::uploads::Uploads;
 use mandi_core::{Clock, Permission, Principal, Problem, Result, TenantId};
 
-pub(crate) use model::{Model, Version};
-pub(crate) use register::NewVersion;
-pub(crate) use sample::{escaped, kept_rows};
-pub(crate) use stages::{Candidate, GuardSettings, RolledBack, Rollout, Split, Stage, StageName};
-pub(crate) use store::artifact_key;
-
-use crate::serving::Engines;
-use store::{Store, event};
+use crate::engines::Engines;
+use crate::model::{Model, Version};
+use crate::stages::{RolledBack, Rollout, Stage, StageName};
+use crate::store::{Store, event};
 
 /// The most models of a tenant.
 const MAX_MODELS: usize = 1_000;
@@ -32,18 +22,20 @@ const MAX_DESCRIPTION_CHARACTERS: usize = 1_000;
 
 /// The registry of all tenants.
 #[derive(Clone, Debug)]
-pub(crate) struct Registry {
-    store: Store,
-    clock: Arc<dyn Clock>,
-    engines: Engines,
-    uploads: Uploads,
+pub struct Registry {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) engines: Engines,
+    pub(crate) uploads: Uploads,
 }
 
 /// What a model is to be called.
 #[derive(Clone, Debug)]
-pub(crate) struct Described {
-    pub(crate) name: String,
-    pub(crate) description: Option<String>,
+pub struct Described {
+    /// Its name, 1 to 100 characters.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
 }
 
 impl Described {
@@ -65,7 +57,7 @@ impl Described {
 
 impl Registry {
     /// The registry in a pair of stores.
-    pub(crate) fn new(
+    pub fn new(
         records: Arc<dyn Records>,
         objects: Arc<dyn Objects>,
         clock: Arc<dyn Clock>,
@@ -77,7 +69,7 @@ impl Registry {
     }
 
     /// Makes a model.
-    pub(crate) async fn create(&self, caller: &Principal, described: Described) -> Result<Model> {
+    pub async fn create(&self, caller: &Principal, described: Described) -> Result<Model> {
         described.check()?;
         let (models, _) = self.store.page(&caller.tenant, MAX_MODELS, None).await?;
         if models.len() >= MAX_MODELS {
@@ -95,7 +87,7 @@ impl Registry {
     }
 
     /// Describes a model anew.
-    pub(crate) async fn describe(&self, caller: &Principal, id: &str, described: Described) -> Result<Model> {
+    pub async fn describe(&self, caller: &Principal, id: &str, described: Described) -> Result<Model> {
         described.check()?;
         let before = self.model(&caller.tenant, id).await?;
         let after = Model { name: described.name, description: described.description, ..before.clone() };
@@ -104,7 +96,7 @@ impl Registry {
     }
 
     /// Deletes a model with all of its versions. One that serves in production needs the right to promote.
-    pub(crate) async fn delete(&self, caller: &Principal, id: &str) -> Result<Model> {
+    pub async fn delete(&self, caller: &Principal, id: &str) -> Result<Model> {
         let tenant = &caller.tenant;
         let id = ModelId::parse(id).ok_or_else(|| Problem::not_found("model"))?;
         if self.stage(tenant, &id, StageName::Production).await?.version.is_some() {
@@ -123,14 +115,14 @@ impl Registry {
     }
 
     /// A model that has to be there.
-    pub(crate) async fn model(&self, tenant: &TenantId, id: &str) -> Result<Model> {
+    pub async fn model(&self, tenant: &TenantId, id: &str) -> Result<Model> {
         let id = ModelId::parse(id).ok_or_else(|| Problem::not_found("model"))?;
         let found = self.store.find(tenant, &id).await?;
         found.map(|(model, _)| model).ok_or_else(|| Problem::not_found("model"))
     }
 
     /// The model of a name, if there is one.
-    pub(crate) async fn named(&self, tenant: &TenantId, name: &str) -> Result<Option<Model>> {
+    pub async fn named(&self, tenant: &TenantId, name: &str) -> Result<Option<Model>> {
         match self.store.named(tenant, name).await? {
             Some(id) => Ok(self.store.find(tenant, &id).await?.map(|(model, _)| model)),
             None => Ok(None),
@@ -138,7 +130,7 @@ impl Registry {
     }
 
     /// A page of models.
-    pub(crate) async fn page(
+    pub async fn page(
         &self,
         tenant: &TenantId,
         limit: usize,
@@ -148,13 +140,13 @@ impl Registry {
     }
 
     /// A version that has to be there.
-    pub(crate) async fn version(&self, tenant: &TenantId, id: &ModelId, version: u32) -> Result<Version> {
+    pub async fn version(&self, tenant: &TenantId, id: &ModelId, version: u32) -> Result<Version> {
         let found = self.store.version(tenant, id, version).await?;
         found.ok_or_else(|| Problem::not_found("version"))
     }
 
     /// A page of versions, latest first.
-    pub(crate) async fn versions(
+    pub async fn versions(
         &self,
         tenant: &TenantId,
         id: &ModelId,
@@ -165,12 +157,12 @@ impl Registry {
     }
 
     /// What serves at a stage.
-    pub(crate) async fn stage(&self, tenant: &TenantId, id: &ModelId, name: StageName) -> Result<Stage> {
+    pub async fn stage(&self, tenant: &TenantId, id: &ModelId, name: StageName) -> Result<Stage> {
         Ok(self.store.stage(tenant, id, name).await?.stage)
     }
 
     /// Lets a version serve at a stage.
-    pub(crate) async fn deploy(
+    pub async fn deploy(
         &self,
         caller: &Principal,
         id: &ModelId,
@@ -196,7 +188,7 @@ impl Registry {
     }
 
     /// Ends a trial that broke a bound, in the platform's own name. Returns whether it was still on.
-    pub(crate) async fn send_back(
+    pub async fn send_back(
         &self,
         tenant: &TenantId,
         id: &ModelId,
@@ -214,7 +206,7 @@ impl Registry {
     }
 
     /// Keeps what a process counted of a trial.
-    pub(crate) async fn keep_counts(
+    pub async fn keep_counts(
         &self,
         tenant: &TenantId,
         id: &ModelId,
@@ -226,7 +218,7 @@ impl Registry {
     }
 
     /// What every process counted of a trial, with its name.
-    pub(crate) async fn counts(
+    pub async fn counts(
         &self,
         tenant: &TenantId,
         id: &ModelId,
@@ -236,7 +228,7 @@ impl Registry {
     }
 
     /// Takes back the last deployment at a stage.
-    pub(crate) async fn roll_back(
+    pub async fn roll_back(
         &self,
         caller: &Principal,
         id: &ModelId,

@@ -14,7 +14,7 @@ const MAX_EARLIER: usize = 100;
 /// A stage that serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum StageName {
+pub enum StageName {
     /// To be tried.
     Staging,
     /// What callers get who name nothing else.
@@ -24,10 +24,10 @@ pub(crate) enum StageName {
 
 impl StageName {
     /// Both.
-    pub(crate) const ALL: [Self; 2] = [Self::Staging, Self::Production];
+    pub const ALL: [Self; 2] = [Self::Staging, Self::Production];
 
     /// Its name.
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Staging => "staging",
             Self::Production => "production",
@@ -38,7 +38,7 @@ impl StageName {
 /// How calls are split between the version that serves and the one that is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Split {
+pub enum Split {
     /// A share of the calls gets the new version's answers; a caller's `key` stays with what it got.
     Canary,
     /// The same, to compare two versions that are both thought good.
@@ -49,41 +49,41 @@ pub(crate) enum Split {
 
 /// A version that is tried beside the one that serves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Candidate {
+pub struct Candidate {
     /// The version.
-    pub(crate) version: u32,
+    pub version: u32,
     /// How calls are split.
-    pub(crate) kind: Split,
+    pub kind: Split,
     /// The share of calls that it gets, in percent, to a hundredth.
-    pub(crate) percent: f64,
+    pub percent: f64,
     /// When it goes back by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) guard: Option<GuardSettings>,
+    pub guard: Option<GuardSettings>,
     /// This split of the calls: keys are drawn by it, and keep their arm while it lasts.
     #[schema(value_type = String)]
-    pub(crate) rollout_id: RolloutId,
+    pub rollout_id: RolloutId,
     /// Since when.
     #[schema(value_type = String, format = DateTime)]
-    pub(crate) started_at: Timestamp,
+    pub started_at: Timestamp,
 }
 
 /// The bounds that a version on trial has to keep. It goes back when the calls show, by a test that may look after each
 /// of them, that it breaks one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct GuardSettings {
+pub struct GuardSettings {
     /// By how much its share of failed calls may exceed the other version's: 0 to 1.
     #[schema(default = 0.05)]
-    pub(crate) error_excess: f64,
+    pub error_excess: f64,
     /// How many times slower than the other version its 95th percentile may be; at least 1.
     #[schema(default = 2.0)]
-    pub(crate) latency_ratio: f64,
+    pub latency_ratio: f64,
     /// The share of answers that may differ from the other version's, 0 to 1; looked at in a shadow, where both answer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) disagreement: Option<f64>,
+    pub disagreement: Option<f64>,
     /// How many calls of each version there have to be before anything is judged.
     #[schema(default = 50)]
-    pub(crate) min_calls: u64,
+    pub min_calls: u64,
 }
 
 impl Default for GuardSettings {
@@ -97,7 +97,7 @@ impl GuardSettings {
     ///
     /// # Errors
     /// A bound is out of range.
-    pub(crate) fn guard(&self) -> Result<Guard> {
+    pub fn guard(&self) -> Result<Guard> {
         let share = |name: &str, share: f64| {
             let pointer = format!("/rollout/guard/{name}");
             Fraction::try_from(share).map_err(|fault| Problem::field(pointer, fault.to_string()))
@@ -119,20 +119,20 @@ impl GuardSettings {
 
 /// What serves at a stage.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Stage {
+pub struct Stage {
     /// The version that serves; none before the first deployment.
-    pub(crate) version: Option<u32>,
+    pub version: Option<u32>,
     /// A version that is tried beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) candidate: Option<Candidate>,
+    pub candidate: Option<Candidate>,
     /// The versions that served before, the latest last: where a roll-back goes.
     #[serde(default)]
-    pub(crate) earlier: Vec<u32>,
+    pub earlier: Vec<u32>,
 }
 
 /// What is to serve.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Rollout {
+pub enum Rollout {
     /// The version serves all calls.
     All,
     /// The version gets a share, in percent, as long as it keeps its bounds.
@@ -141,11 +141,11 @@ pub(crate) enum Rollout {
 
 /// What a roll-back did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RolledBack {
+pub struct RolledBack {
     /// The version that serves no more.
-    pub(crate) from: u32,
+    pub from: u32,
     /// The version that serves.
-    pub(crate) to: u32,
+    pub to: u32,
 }
 
 impl Stage {
@@ -153,7 +153,7 @@ impl Stage {
     ///
     /// # Errors
     /// `conflict`: a share was asked for, and nothing serves beside which it could be tried.
-    pub(crate) fn deploy(&self, version: u32, rollout: Rollout, now: Timestamp) -> Result<Self> {
+    pub fn deploy(&self, version: u32, rollout: Rollout, now: Timestamp) -> Result<Self> {
         let (kind, percent, guard) = match rollout {
             Rollout::All => return Ok(self.serving(version)),
             Rollout::Share(kind, percent, guard) => (kind, percent, guard),
@@ -187,7 +187,7 @@ impl Stage {
     ///
     /// # Errors
     /// `conflict`: there is nothing to go back to.
-    pub(crate) fn roll_back(&self) -> Result<(Self, RolledBack)> {
+    pub fn roll_back(&self) -> Result<(Self, RolledBack)> {
         let nothing = || Problem::conflict("there is no earlier version at this stage to go back to");
         let serving = self.version.ok_or_else(nothing)?;
         if let Some(candidate) = &self.candidate {
@@ -200,7 +200,7 @@ impl Stage {
     }
 
     /// Who answers a call: the policy of the present trial, or the one version that serves.
-    pub(crate) fn policy(&self, model: &ModelId) -> Option<learning::Rollout<u32>> {
+    pub fn policy(&self, model: &ModelId) -> Option<learning::Rollout<u32>> {
         let control = self.version?;
         let alone = |policy| Some(learning::Rollout::new(model.as_str().to_owned(), String::new(), policy));
         let Some(candidate) = &self.candidate else { return alone(learning::Policy::All { version: control }) };
@@ -219,13 +219,13 @@ impl Stage {
     }
 
     /// The stage without the trial, if it is still that one.
-    pub(crate) fn without(&self, rollout: &RolloutId) -> Option<Self> {
+    pub fn without(&self, rollout: &RolloutId) -> Option<Self> {
         let is_on = self.candidate.as_ref().is_some_and(|candidate| candidate.rollout_id == *rollout);
         is_on.then(|| Self { candidate: None, ..self.clone() })
     }
 
     /// Whether calls may come to a version.
-    pub(crate) fn uses(&self, version: u32) -> bool {
+    pub fn uses(&self, version: u32) -> bool {
         self.version == Some(version) || self.candidate.as_ref().is_some_and(|candidate| candidate.version == version)
     }
 }

@@ -20,7 +20,7 @@ const LEAST_MEMORY: u64 = 64 * 1024;
 
 /// Loads models, and runs them.
 #[derive(Clone, Debug)]
-pub(crate) struct Engines {
+pub struct Engines {
     objects: Arc<dyn Objects>,
     loaded: Cache<ObjectKey, Arc<Loaded>>,
     timeout: Duration,
@@ -29,27 +29,27 @@ pub(crate) struct Engines {
 
 /// A model in memory.
 #[derive(Debug)]
-pub(crate) struct Loaded {
+pub struct Loaded {
     model: Model,
     memory_bytes: u64,
 }
 
 impl Loaded {
     /// Reads a file.
-    pub(crate) fn parse(content: &[u8]) -> Result<Self, mandi_inference::onnx::ModelFault> {
+    pub fn parse(content: &[u8]) -> Result<Self, mandi_inference::onnx::ModelFault> {
         let memory_bytes = (content.len() as u64 * MEMORY_BY_FILE).max(LEAST_MEMORY);
         Ok(Self { model: Model::parse(content)?, memory_bytes })
     }
 
     /// The model.
-    pub(crate) const fn model(&self) -> &Model {
+    pub const fn model(&self) -> &Model {
         &self.model
     }
 }
 
 impl Engines {
     /// Engines that keep models of up to `memory_bytes` together, and give an inference `timeout`.
-    pub(crate) fn new(objects: Arc<dyn Objects>, memory_bytes: u64, timeout: Duration) -> Self {
+    pub fn new(objects: Arc<dyn Objects>, memory_bytes: u64, timeout: Duration) -> Self {
         let weight =
             |_: &ObjectKey, loaded: &Arc<Loaded>| u32::try_from(loaded.memory_bytes / 1024).unwrap_or(u32::MAX);
         let loaded = Cache::builder()
@@ -62,7 +62,7 @@ impl Engines {
     }
 
     /// The model of a file, which is read if it is not in memory. Calls that come meanwhile wait for the same reading.
-    pub(crate) async fn load(&self, key: &ObjectKey) -> Result<Arc<Loaded>> {
+    pub async fn load(&self, key: &ObjectKey) -> Result<Arc<Loaded>> {
         let read = async {
             let content = self.kept(key).await?;
             tokio::task::spawn_blocking(move || Loaded::parse(&content))
@@ -77,7 +77,7 @@ impl Engines {
     }
 
     /// Keeps a model that was read to be checked.
-    pub(crate) async fn keep(&self, key: ObjectKey, loaded: Arc<Loaded>) {
+    pub async fn keep(&self, key: ObjectKey, loaded: Arc<Loaded>) {
         self.loaded.insert(key, loaded).await;
     }
 
@@ -85,7 +85,7 @@ impl Engines {
     ///
     /// # Errors
     /// `unprocessable` when the model cannot take the rows, with its words; `unavailable` when it takes too long.
-    pub(crate) async fn run(&self, loaded: Arc<Loaded>, bound: Arc<Bound>, rows: Arc<Vec<Row>>) -> Result<Vec<Value>> {
+    pub async fn run(&self, loaded: Arc<Loaded>, bound: Arc<Bound>, rows: Arc<Vec<Row>>) -> Result<Vec<Value>> {
         let outputs = self.compute(move || loaded.model.run(bound.inputs(&rows))).await?;
         outputs.map_err(|fault: ModelRunFault| refused(&fault))
     }
@@ -94,7 +94,7 @@ impl Engines {
     ///
     /// # Errors
     /// `unavailable` when it takes too long.
-    pub(crate) async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let permit = self.running.clone().acquire_owned().await.map_err(Problem::internal)?;
         let work = tokio::task::spawn_blocking(move || {
             let outcome = work();
@@ -114,7 +114,7 @@ impl Engines {
     ///
     /// # Errors
     /// They are gone.
-    pub(crate) async fn kept(&self, key: &ObjectKey) -> Result<Bytes> {
+    pub async fn kept(&self, key: &ObjectKey) -> Result<Bytes> {
         self.objects.get(key).await?.ok_or_else(|| Problem::internal("what a version keeps is gone"))
     }
 }
@@ -124,7 +124,7 @@ fn refused(fault: &ModelRunFault) -> Problem {
 }
 
 /// The checksum of a file, as its version has it.
-pub(crate) fn sha256(content: &Bytes) -> String {
+pub fn sha256(content: &Bytes) -> String {
     use sha2::{Digest, Sha256};
     mandi_core::uploads::hexadecimal(&Sha256::digest(content))
 }

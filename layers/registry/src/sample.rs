@@ -8,27 +8,27 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use utoipa::ToSchema;
 
-use super::model::SampleCheck;
+use crate::model::SampleCheck;
 
 /// The most rows of a sample.
-pub(crate) const MAX_SAMPLE_ROWS: usize = 1_000;
+pub const MAX_SAMPLE_ROWS: usize = 1_000;
 /// The difference that is allowed when nothing is said: of 1, or of the number where that is larger.
 const TOLERANCE: f64 = 1e-5;
 
 /// Rows, and what the model is expected to answer.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Sample {
+pub struct Sample {
     /// Rows, each with a value by feature, up to 1,000.
     #[schema(value_type = Vec<Object>)]
-    pub(crate) rows: Vec<Map<String, Json>>,
+    pub rows: Vec<Map<String, Json>>,
     /// The expected answer of each row, in their order. Without it the rows only have to run.
     #[serde(default)]
-    pub(crate) expected: Option<Vec<Expected>>,
+    pub expected: Option<Vec<Expected>>,
     /// The difference that is allowed: of 1, or of the number where that is larger.
     #[serde(default = "tolerance")]
     #[schema(default = 1e-5)]
-    pub(crate) tolerance: f64,
+    pub tolerance: f64,
 }
 
 const fn tolerance() -> f64 {
@@ -38,7 +38,7 @@ const fn tolerance() -> f64 {
 /// An expected answer; what is not given is not compared.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Expected {
+pub struct Expected {
     /// The predicted number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     value: Option<f64>,
@@ -59,7 +59,7 @@ impl Sample {
     ///
     /// # Errors
     /// `unprocessable` with each wrong column of the first rows that have one.
-    pub(crate) fn rows(&self, bound: &Bound) -> Result<Vec<Row>> {
+    pub fn rows(&self, bound: &Bound) -> Result<Vec<Row>> {
         if !(1..=MAX_SAMPLE_ROWS).contains(&self.rows.len()) {
             let detail = format!("it has {} rows; 1 to {MAX_SAMPLE_ROWS} are taken", self.rows.len());
             return Err(Problem::field("/sample/rows", detail));
@@ -80,7 +80,7 @@ impl Sample {
     ///
     /// # Errors
     /// `unprocessable`, with the first rows that differ.
-    pub(crate) fn check(&self, predictions: &[Prediction]) -> Result<SampleCheck> {
+    pub fn check(&self, predictions: &[Prediction]) -> Result<SampleCheck> {
         let expected = self.expected.as_deref().unwrap_or_default();
         let mut largest_difference: f64 = 0.0;
         let mut faults = Vec::new();
@@ -109,10 +109,10 @@ impl Sample {
 /// Typical rows, with which answers are compared when they are explained: from the training data, as a rule.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Background {
+pub struct Background {
     /// Rows, each with a value by feature, 1 to 1,000.
     #[schema(value_type = Vec<Object>)]
-    pub(crate) rows: Vec<Map<String, Json>>,
+    pub rows: Vec<Map<String, Json>>,
 }
 
 impl Background {
@@ -120,7 +120,7 @@ impl Background {
     ///
     /// # Errors
     /// `unprocessable` with each wrong column of the first rows that have one.
-    pub(crate) fn checked(&self, bound: &Bound) -> Result<Bytes> {
+    pub fn checked(&self, bound: &Bound) -> Result<Bytes> {
         if !(1..=MAX_BACKGROUND).contains(&self.rows.len()) {
             let detail = format!("it has {} rows; 1 to {MAX_BACKGROUND} are taken", self.rows.len());
             return Err(Problem::field("/background/rows", detail));
@@ -134,13 +134,13 @@ impl Background {
 ///
 /// # Errors
 /// They are not what was kept.
-pub(crate) fn kept_rows(bound: &Bound, kept: &[u8]) -> Result<Vec<Row>> {
+pub fn kept_rows(bound: &Bound, kept: &[u8]) -> Result<Vec<Row>> {
     let rows: Vec<Map<String, Json>> = serde_json::from_slice(kept).map_err(Problem::internal)?;
     read_rows(bound, &rows, "/background/rows").map_err(Problem::internal)
 }
 
 /// Reads rows by a signature; `pointer` names their list.
-pub(crate) fn read_rows(bound: &Bound, rows: &[Map<String, Json>], pointer: &str) -> Result<Vec<Row>> {
+pub fn read_rows(bound: &Bound, rows: &[Map<String, Json>], pointer: &str) -> Result<Vec<Row>> {
     let mut faults = Vec::new();
     let mut read = Vec::with_capacity(rows.len());
     for (place, row) in rows.iter().enumerate() {
@@ -162,12 +162,12 @@ pub(crate) fn read_rows(bound: &Bound, rows: &[Map<String, Json>], pointer: &str
 }
 
 /// A name as a part of a JSON pointer (RFC 6901).
-pub(crate) fn escaped(name: &str) -> String {
+pub fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
 /// A row that is made of the signature alone, to see whether the model runs.
-pub(crate) fn made_up(bound: &Bound) -> Row {
+pub fn made_up(bound: &Bound) -> Row {
     bound.signature().inputs.iter().map(cell).collect()
 }
 

@@ -11,20 +11,21 @@ use mandi_inference::signature::{Bound, Draft};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::model::{Artifact, BackgroundInfo, Lineage, SampleCheck, Version};
-use super::sample::{self, Background, Sample};
-use super::{Registry, store};
-use crate::serving::{Loaded, sha256};
+use crate::model::{Artifact, BackgroundInfo, Lineage, SampleCheck, Version};
+use crate::sample::{self, Background, Sample};
+use crate::registry::Registry;
+use crate::store;
+use crate::engines::{Loaded, sha256};
 
 /// The longest file of a model, in bytes.
-pub(crate) const MAX_ARTIFACT_BYTES: u64 = 256 * 1024 * 1024;
+pub const MAX_ARTIFACT_BYTES: u64 = 256 * 1024 * 1024;
 /// The most metrics of a version.
 const MAX_METRICS: usize = 100;
 
 /// Where a file comes from.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub(crate) enum ArtifactSource {
+pub enum ArtifactSource {
     /// The id of an upload (`POST /v1/uploads`) whose bytes were sent.
     Upload(String),
     /// The key of a file in the tenant's folder of files.
@@ -34,25 +35,25 @@ pub(crate) enum ArtifactSource {
 /// A version that is to be registered.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NewVersion {
+pub struct NewVersion {
     /// The ONNX file; in a form, the field `file` takes its place.
     #[serde(default)]
-    pub(crate) artifact: Option<ArtifactSource>,
+    pub artifact: Option<ArtifactSource>,
     /// What the file does not tell of its inputs and outputs.
     #[serde(default)]
-    pub(crate) signature: Draft,
+    pub signature: Draft,
     /// Rows, and what the model is expected to answer.
     #[serde(default)]
-    pub(crate) sample: Option<Sample>,
+    pub sample: Option<Sample>,
     /// Typical rows, with which answers are compared when they are explained. Without it nothing is explained.
     #[serde(default)]
-    pub(crate) background: Option<Background>,
+    pub background: Option<Background>,
     /// Metrics of its training, by name, up to 100.
     #[serde(default)]
-    pub(crate) metrics: BTreeMap<String, f64>,
+    pub metrics: BTreeMap<String, f64>,
     /// Where it comes from.
     #[serde(default)]
-    pub(crate) lineage: Lineage,
+    pub lineage: Lineage,
 }
 
 impl Registry {
@@ -60,7 +61,7 @@ impl Registry {
     ///
     /// # Errors
     /// `unprocessable` with what of the file, its signature or its sample does not hold.
-    pub(crate) async fn register(
+    pub async fn register(
         &self,
         caller: &Principal,
         id: &str,

@@ -10,100 +10,100 @@ use utoipa::ToSchema;
 
 /// A model: a name, under which versions are registered.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Model {
+pub struct Model {
     /// Its id.
     #[schema(value_type = String, example = "mdl_019a9f3e5b7c7d8e9f00112233445566")]
-    pub(crate) id: ModelId,
+    pub id: ModelId,
     /// Its name; no other model of the tenant has it.
-    pub(crate) name: String,
+    pub name: String,
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) description: Option<String>,
+    pub description: Option<String>,
     /// Who made it.
-    pub(crate) created_by: String,
+    pub created_by: String,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
-    pub(crate) created_at: Timestamp,
+    pub created_at: Timestamp,
 }
 
 /// A file that was taken into the registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Artifact {
+pub struct Artifact {
     /// SHA-256 of its bytes, in hexadecimal.
-    pub(crate) sha256: String,
+    pub sha256: String,
     /// How long it is, in bytes.
-    pub(crate) size_bytes: u64,
+    pub size_bytes: u64,
     /// What wrote it, as the file says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) producer: Option<String>,
+    pub producer: Option<String>,
 }
 
 /// Where a version comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Lineage {
+pub struct Lineage {
     /// The data that it was trained on: a name, a path or a checksum.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 500)]
-    pub(crate) data: Option<String>,
+    pub data: Option<String>,
     /// The job that trained it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 500)]
-    pub(crate) job: Option<String>,
+    pub job: Option<String>,
     /// The version that it was made from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) parent: Option<u32>,
+    pub parent: Option<u32>,
 }
 
 /// What the check of the sample found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub(crate) struct SampleCheck {
+pub struct SampleCheck {
     /// How many rows it has.
-    pub(crate) rows: usize,
+    pub rows: usize,
     /// How many of them came with an expected answer.
-    pub(crate) compared: usize,
+    pub compared: usize,
     /// The largest difference to an expected number; of 1, or of the number where that is larger.
-    pub(crate) largest_difference: f64,
+    pub largest_difference: f64,
     /// The difference that was allowed.
-    pub(crate) tolerance: f64,
+    pub tolerance: f64,
 }
 
 /// Typical rows, with which answers are compared when they are explained.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub(crate) struct BackgroundInfo {
+pub struct BackgroundInfo {
     /// How many rows it has.
-    pub(crate) rows: usize,
+    pub rows: usize,
     /// SHA-256 of the rows as they are kept, in hexadecimal.
-    pub(crate) sha256: String,
+    pub sha256: String,
 }
 
 /// A version of a model. It never changes.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Version {
+pub struct Version {
     /// The model.
     #[schema(value_type = String)]
-    pub(crate) model_id: ModelId,
+    pub model_id: ModelId,
     /// Its number: 1, 2, 3, ...
-    pub(crate) version: u32,
+    pub version: u32,
     /// The file.
-    pub(crate) artifact: Artifact,
+    pub artifact: Artifact,
     /// What it takes and gives.
-    pub(crate) signature: Signature,
+    pub signature: Signature,
     /// The sample that was checked, when one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) sample: Option<SampleCheck>,
+    pub sample: Option<SampleCheck>,
     /// What answers are compared with when they are explained, when that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) background: Option<BackgroundInfo>,
+    pub background: Option<BackgroundInfo>,
     /// Metrics of its training, by name.
     #[serde(default)]
-    pub(crate) metrics: BTreeMap<String, f64>,
+    pub metrics: BTreeMap<String, f64>,
     /// Where it comes from.
     #[serde(default)]
-    pub(crate) lineage: Lineage,
+    pub lineage: Lineage,
     /// Who registered it.
-    pub(crate) created_by: String,
+    pub created_by: String,
     /// When it was registered.
     #[schema(value_type = String, format = DateTime)]
-    pub(crate) created_at: Timestamp,
+    pub created_at: Timestamp,
 }

@@ -14,8 +14,8 @@ use mandi_core::ports::{
 };
 use mandi_core::{Principal, Problem, Result, TenantId};
 
-use super::model::{Model, Version};
-use super::stages::{Stage, StageName};
+use crate::model::{Model, Version};
+use crate::stages::{Stage, StageName};
 
 /// How many records a page of a model's own has when all are read.
 const PAGE: usize = 100;
@@ -26,16 +26,16 @@ const TRIES: usize = 8;
 
 /// The registry's records and objects.
 #[derive(Clone, Debug)]
-pub(super) struct Store {
-    pub(super) records: Arc<dyn Records>,
-    pub(super) objects: Arc<dyn Objects>,
-    pub(super) audit: AuditTrail,
+pub(crate) struct Store {
+    pub(crate) records: Arc<dyn Records>,
+    pub(crate) objects: Arc<dyn Objects>,
+    pub(crate) audit: AuditTrail,
 }
 
 /// A stage as it was read, to be replaced if nobody else did.
 #[derive(Clone, Debug)]
-pub(super) struct StoredStage {
-    pub(super) stage: Stage,
+pub(crate) struct StoredStage {
+    pub(crate) stage: Stage,
     revision: Option<i64>,
 }
 
@@ -64,13 +64,13 @@ fn stage_key(tenant: &TenantId, id: &ModelId, stage: StageName) -> Key {
 }
 
 /// The key of what belongs to a model's versions: a file, or the rows of a background.
-pub(crate) fn artifact_key(tenant: &TenantId, id: &ModelId, sha256: &str) -> ObjectKey {
+pub fn artifact_key(tenant: &TenantId, id: &ModelId, sha256: &str) -> ObjectKey {
     ObjectKey::of(tenant, &["models", id.as_str(), sha256])
 }
 
 impl Store {
     /// Keeps a new model, unless its name is taken.
-    pub(super) async fn create(&self, caller: &Principal, model: &Model) -> Result<()> {
+    pub(crate) async fn create(&self, caller: &Principal, model: &Model) -> Result<()> {
         let tenant = &caller.tenant;
         let record = Record::new(model_key(tenant, &model.id)).with_json("model", model)?.with("versions", 0);
         let name = Record::new(name_key(tenant, &model.name)).with("model", model.id.as_str());
@@ -84,7 +84,7 @@ impl Store {
     }
 
     /// Replaces what a model says of itself.
-    pub(super) async fn replace(&self, caller: &Principal, before: &Model, after: &Model) -> Result<()> {
+    pub(crate) async fn replace(&self, caller: &Principal, before: &Model, after: &Model) -> Result<()> {
         let tenant = &caller.tenant;
         let text = serde_json::to_string(after).map_err(Problem::internal)?;
         let event = event("model.update", &after.id, None, format!("described anew as `{}`", after.name));
@@ -105,7 +105,7 @@ impl Store {
     }
 
     /// A model with the number of its last version.
-    pub(super) async fn find(&self, tenant: &TenantId, id: &ModelId) -> Result<Option<(Model, u32)>> {
+    pub(crate) async fn find(&self, tenant: &TenantId, id: &ModelId) -> Result<Option<(Model, u32)>> {
         let record = self.records.get(&model_key(tenant, id)).await?.filter(|record| !record.flag(DELETING));
         let Some(record) = record else { return Ok(None) };
         let versions = record.int("versions").and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
@@ -113,18 +113,18 @@ impl Store {
     }
 
     /// A model whose deletion began and was cut off.
-    pub(super) async fn find_half_deleted(&self, tenant: &TenantId, id: &ModelId) -> Result<Option<Model>> {
+    pub(crate) async fn find_half_deleted(&self, tenant: &TenantId, id: &ModelId) -> Result<Option<Model>> {
         let record = self.records.get(&model_key(tenant, id)).await?.filter(|record| record.flag(DELETING));
         record.map(|record| record.json("model")).transpose()
     }
 
-    pub(super) async fn named(&self, tenant: &TenantId, name: &str) -> Result<Option<ModelId>> {
+    pub(crate) async fn named(&self, tenant: &TenantId, name: &str) -> Result<Option<ModelId>> {
         let record = self.records.get(&name_key(tenant, name)).await?;
         Ok(record.as_ref().and_then(|record| record.text("model")).and_then(ModelId::parse))
     }
 
     /// A page of models, by their time of making.
-    pub(super) async fn page(
+    pub(crate) async fn page(
         &self,
         tenant: &TenantId,
         limit: usize,
@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// Keeps a version under the next number. `version` makes it of its number.
-    pub(super) async fn add_version(
+    pub(crate) async fn add_version(
         &self,
         caller: &Principal,
         id: &ModelId,
@@ -171,13 +171,13 @@ impl Store {
             .retry_after(1))
     }
 
-    pub(super) async fn version(&self, tenant: &TenantId, id: &ModelId, version: u32) -> Result<Option<Version>> {
+    pub(crate) async fn version(&self, tenant: &TenantId, id: &ModelId, version: u32) -> Result<Option<Version>> {
         let record = self.records.get(&version_key(tenant, id, version)).await?;
         record.map(|record| record.json("version")).transpose()
     }
 
     /// A page of versions, latest first.
-    pub(super) async fn versions(
+    pub(crate) async fn versions(
         &self,
         tenant: &TenantId,
         id: &ModelId,
@@ -190,7 +190,7 @@ impl Store {
         Ok((page.records.iter().map(|record| record.json("version")).collect::<Result<_>>()?, page.next))
     }
 
-    pub(super) async fn stage(&self, tenant: &TenantId, id: &ModelId, name: StageName) -> Result<StoredStage> {
+    pub(crate) async fn stage(&self, tenant: &TenantId, id: &ModelId, name: StageName) -> Result<StoredStage> {
         match self.records.get(&stage_key(tenant, id, name)).await? {
             None => Ok(StoredStage { stage: Stage::default(), revision: None }),
             Some(record) => Ok(StoredStage { stage: record.json("stage")?, revision: record.int("revision") }),
@@ -198,7 +198,7 @@ impl Store {
     }
 
     /// Replaces a stage that is still as it was read, with the entry of the trail.
-    pub(super) async fn replace_stage(
+    pub(crate) async fn replace_stage(
         &self,
         tenant: &TenantId,
         id: &ModelId,
@@ -218,7 +218,7 @@ impl Store {
     }
 
     /// Keeps what a process counted of a trial, in place of what it kept before.
-    pub(super) async fn keep_counts(
+    pub(crate) async fn keep_counts(
         &self,
         tenant: &TenantId,
         id: &ModelId,
@@ -230,7 +230,7 @@ impl Store {
     }
 
     /// What every process counted of a trial, with its name.
-    pub(super) async fn counts(
+    pub(crate) async fn counts(
         &self,
         tenant: &TenantId,
         id: &ModelId,
@@ -252,13 +252,13 @@ impl Store {
         }
     }
 
-    pub(super) async fn keep_artifact(&self, key: &ObjectKey, content: Bytes) -> Result<()> {
+    pub(crate) async fn keep_artifact(&self, key: &ObjectKey, content: Bytes) -> Result<()> {
         self.objects.put_if_absent(key, content).await?;
         Ok(())
     }
 
     /// Begins to delete a model: nobody finds it any more, and its name is free.
-    pub(super) async fn begin_deletion(&self, caller: &Principal, model: &Model) -> Result<()> {
+    pub(crate) async fn begin_deletion(&self, caller: &Principal, model: &Model) -> Result<()> {
         let tenant = &caller.tenant;
         let event = event("model.delete", &model.id, None, format!("deleted, with its versions, as `{}`", model.name));
         let writes = vec![
@@ -270,7 +270,7 @@ impl Store {
     }
 
     /// Removes all that a model has, and at last the model.
-    pub(super) async fn empty(&self, tenant: &TenantId, model: &Model) -> Result<()> {
+    pub(crate) async fn empty(&self, tenant: &TenantId, model: &Model) -> Result<()> {
         let prefix = ObjectPrefix::of(tenant, &["models", model.id.as_str()]);
         loop {
             let page = self.objects.list(&prefix, None, PAGE).await?;
@@ -295,7 +295,7 @@ impl Store {
 }
 
 /// An entry of the trail about a model.
-pub(super) fn event(action: &str, id: &ModelId, version: Option<u32>, outcome: String) -> Event {
+pub(crate) fn event(action: &str, id: &ModelId, version: Option<u32>, outcome: String) -> Event {
     Event { action: action.to_owned(), model_id: Some(id.clone()), version, input_sha256: None, outcome }
 }
 

@@ -4,42 +4,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mandi_core::ids::ModelId;
-use mandi_core::ports::ObjectKey;
 use mandi_core::{FieldError, Principal, Problem, ProblemKind, Result, TenantId};
-use mandi_inference::explain::{Explanation, Game};
+use mandi_inference::explain::Game;
 use mandi_inference::signature::{Bound, CellFault, Prediction, Row};
 use mandi_learning::rollout::{Arm, Choice, Subject};
+use mandi_registry::{Answer, Candidate, Ready, Registry, Stage, StageName, Versions, escaped};
 use moka::future::Cache;
 use serde_json::Value as Json;
 
-use super::engines::Engines;
-use super::explainers::{Answered, Explainers};
-use crate::registry::{Candidate, Registry, Stage, StageName, Version, artifact_key, escaped};
 use crate::traffic::{Call, Traffic, Trial};
 
 /// For how long a stage is not read again: a roll-back takes effect within this time.
 const STAGE_FRESH: Duration = Duration::from_millis(500);
-/// How many versions' signatures are kept in memory.
-const MOST_VERSIONS: u64 = 512;
 
 /// Answers calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Serving {
     registry: Registry,
-    engines: Engines,
-    explainers: Explainers,
+    versions: Versions,
     traffic: Traffic,
     stages: Cache<(TenantId, ModelId, StageName), Arc<Stage>>,
-    versions: Cache<(TenantId, ModelId, u32), Arc<Ready>>,
-}
-
-/// A version that is ready to answer.
-#[derive(Debug)]
-struct Ready {
-    version: u32,
-    artifact: ObjectKey,
-    background: Option<ObjectKey>,
-    bound: Arc<Bound>,
 }
 
 /// What is asked.
@@ -55,15 +39,6 @@ pub(crate) struct Asked {
     pub(crate) explained: Option<Game>,
     /// By what the arm of a trial is chosen; each call by itself when not given.
     pub(crate) key: Option<String>,
-}
-
-/// The answer for a good row.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    /// What the model predicts.
-    pub(crate) prediction: Prediction,
-    /// What each feature contributes, where that was asked for.
-    pub(crate) explanation: Option<Explanation>,
 }
 
 /// The answer for a row, or what is wrong with it.
@@ -82,10 +57,9 @@ pub(crate) struct Served {
 
 impl Serving {
     /// Serving from a registry.
-    pub(crate) fn new(registry: Registry, engines: Engines, traffic: Traffic) -> Self {
+    pub(crate) fn new(registry: Registry, versions: Versions, traffic: Traffic) -> Self {
         let stages = Cache::builder().max_capacity(10_000).time_to_live(STAGE_FRESH).build();
-        let explainers = Explainers::new(engines.clone());
-        Self { registry, engines, explainers, traffic, stages, versions: Cache::new(MOST_VERSIONS) }
+        Self { registry, versions, traffic, stages }
     }
 
     /// Answers a call.
@@ -116,7 +90,7 @@ impl Serving {
     }
 
     async fn serve(&self, tenant: &TenantId, id: &ModelId, version: u32, asked: &Asked) -> Result<Served> {
-        let ready = self.ready(tenant, id, version).await?;
+        let ready = self.versions.ready(tenant, id, version).await?;
         let rows = self.answer(&ready, asked).await?;
         Ok(Served { version: ready.version, bound: ready.bound.clone(), rows })
     }
@@ -163,32 +137,12 @@ impl Serving {
                 Err(faults) => Some(faults),
             });
         }
-        let mut found = self.run(ready, Arc::new(good), asked.explained).await?.into_iter();
+        let mut found = self.versions.answer(ready, Arc::new(good), asked.explained).await?.into_iter();
         let answered = answers.into_iter().map(|faults| match faults {
             Some(faults) => Ok(Err(faults)),
             None => found.next().map(Ok).ok_or_else(|| Problem::internal("a row has no answer")),
         });
         answered.collect()
-    }
-
-    /// Runs good rows, and explains their answers where that is asked for.
-    async fn run(&self, ready: &Ready, rows: Arc<Vec<Row>>, explained: Option<Game>) -> Result<Vec<Answer>> {
-        if rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let loaded = self.engines.load(&ready.artifact).await?;
-        let outputs = self.engines.run(loaded, ready.bound.clone(), rows.clone()).await?;
-        let predictions = ready.bound.predictions(rows.len(), &outputs).map_err(Problem::internal)?;
-        let Some(game) = explained else {
-            let alone = |prediction| Answer { prediction, explanation: None };
-            return Ok(predictions.into_iter().map(alone).collect());
-        };
-        let background = ready.background.clone().ok_or_else(no_background)?;
-        let (artifact, bound) = (ready.artifact.clone(), ready.bound.clone());
-        let answered = Answered { artifact, background, bound, rows, answers: predictions.clone() };
-        let explanations = self.explainers.explain(answered, game).await?;
-        let pairs = predictions.into_iter().zip(explanations);
-        Ok(pairs.map(|(prediction, explanation)| Answer { prediction, explanation: Some(explanation) }).collect())
     }
 
     async fn stage(&self, tenant: &TenantId, id: &ModelId, name: StageName) -> Result<Arc<Stage>> {
@@ -202,21 +156,6 @@ impl Serving {
         let stage = Arc::new(stage?);
         self.stages.insert(key, stage.clone()).await;
         Ok(stage)
-    }
-
-    async fn ready(&self, tenant: &TenantId, id: &ModelId, version: u32) -> Result<Arc<Ready>> {
-        let key = (tenant.clone(), id.clone(), version);
-        if let Some(ready) = self.versions.get(&key).await {
-            return Ok(ready);
-        }
-        let found: Version = self.registry.version(tenant, id, version).await?;
-        let artifact = artifact_key(tenant, id, &found.artifact.sha256);
-        let background = found.background.map(|background| artifact_key(tenant, id, &background.sha256));
-        let loaded = self.engines.load(&artifact).await?;
-        let bound = Bound::new(found.signature, &loaded.model().signature().inputs).map_err(Problem::internal)?;
-        let ready = Arc::new(Ready { version, artifact, background, bound: Arc::new(bound) });
-        self.versions.insert(key, ready.clone()).await;
-        Ok(ready)
     }
 }
 
@@ -244,12 +183,6 @@ fn predictions(served: &Served) -> Vec<Prediction> {
 
 fn trial(tenant: &TenantId, model: &ModelId, stage: StageName, candidate: &Candidate) -> Trial {
     Trial { tenant: tenant.clone(), model: model.clone(), stage, rollout: candidate.rollout_id.clone() }
-}
-
-fn no_background() -> Problem {
-    let detail = "this version was registered without a `background`, with which answers are compared; register it anew \
-                  with typical rows";
-    Problem::field("/explain", detail).of_kind(ProblemKind::Unprocessable)
 }
 
 fn nothing_serves(stage: StageName) -> Problem {

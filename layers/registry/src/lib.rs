@@ -1,0 +1,22 @@
+//! The registry of models, and what makes a version answer: its file in memory, its signature, its explainer.
+//!
+//! A version is checked when it is registered and never changes; which version serves is said by stages, and every change
+//! is in the audit trail. What a function needs of the outside are the ports `Records` and `Objects`.
+
+mod engines;
+mod explainers;
+mod model;
+mod ready;
+mod register;
+mod registry;
+mod sample;
+mod stages;
+mod store;
+
+pub use engines::{Engines, Loaded};
+pub use model::{Artifact, BackgroundInfo, Lineage, Model, SampleCheck, Version};
+pub use ready::{Answer, Ready, Versions};
+pub use register::{ArtifactSource, MAX_ARTIFACT_BYTES, NewVersion};
+pub use registry::{Described, Registry};
+pub use sample::{Background, Expected, Sample, escaped, made_up};
+pub use stages::{Candidate, GuardSettings, RolledBack, Rollout, Split, Stage, StageName};

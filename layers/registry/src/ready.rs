@@ -1,0 +1,140 @@
+//! Versions that are ready to answer: signature and file at hand.
+
+use std::sync::Arc;
+
+use mandi_core::ids::ModelId;
+use mandi_core::ports::ObjectKey;
+use mandi_core::{Problem, ProblemKind, Result, TenantId};
+use mandi_inference::explain::{ExplainFault, Explanation, Game, ModelExplainer};
+use mandi_inference::onnx::Value;
+use mandi_inference::signature::{Bound, Prediction, Row};
+use moka::future::Cache;
+
+use crate::engines::{Engines, Loaded};
+use crate::explainers::Explainers;
+use crate::model::Version;
+use crate::registry::Registry;
+use crate::store::artifact_key;
+
+/// How many versions' signatures are kept in memory.
+const MOST_VERSIONS: u64 = 512;
+
+/// A version that is ready to answer.
+#[derive(Debug)]
+pub struct Ready {
+    /// Its number.
+    pub version: u32,
+    /// What it takes and gives, tied to the inputs of its file.
+    pub bound: Arc<Bound>,
+    artifact: ObjectKey,
+    background: Option<ObjectKey>,
+}
+
+impl Ready {
+    /// What the outputs of its file say of `rows` rows, in their order.
+    ///
+    /// # Errors
+    /// They are not what its signature says: our fault, because that was checked.
+    pub fn predictions(&self, rows: usize, outputs: &[Value]) -> Result<Vec<Prediction>> {
+        self.bound.predictions(rows, outputs).map_err(Problem::internal)
+    }
+}
+
+/// The answer for a row.
+#[derive(Debug)]
+pub struct Answer {
+    /// What the model predicts.
+    pub prediction: Prediction,
+    /// What each feature contributes, where that was asked for.
+    pub explanation: Option<Explanation>,
+}
+
+/// Makes versions ready, and asks them.
+#[derive(Clone, Debug)]
+pub struct Versions {
+    registry: Registry,
+    engines: Engines,
+    explainers: Explainers,
+    ready: Cache<(TenantId, ModelId, u32), Arc<Ready>>,
+}
+
+impl Versions {
+    /// Versions of a registry, run by engines.
+    #[must_use]
+    pub fn new(registry: Registry, engines: Engines) -> Self {
+        let explainers = Explainers::new(engines.clone());
+        Self { registry, engines, explainers, ready: Cache::new(MOST_VERSIONS) }
+    }
+
+    /// A version, with its file read.
+    ///
+    /// # Errors
+    /// `not-found`, or the store's.
+    pub async fn ready(&self, tenant: &TenantId, id: &ModelId, version: u32) -> Result<Arc<Ready>> {
+        let key = (tenant.clone(), id.clone(), version);
+        if let Some(ready) = self.ready.get(&key).await {
+            return Ok(ready);
+        }
+        let found: Version = self.registry.version(tenant, id, version).await?;
+        let artifact = artifact_key(tenant, id, &found.artifact.sha256);
+        let background = found.background.map(|background| artifact_key(tenant, id, &background.sha256));
+        let loaded = self.engines.load(&artifact).await?;
+        let bound = Bound::new(found.signature, &loaded.model().signature().inputs).map_err(Problem::internal)?;
+        let ready = Arc::new(Ready { version, artifact, background, bound: Arc::new(bound) });
+        self.ready.insert(key, ready.clone()).await;
+        Ok(ready)
+    }
+
+    /// The model of a version in memory.
+    ///
+    /// # Errors
+    /// Its file cannot be read.
+    pub async fn loaded(&self, ready: &Ready) -> Result<Arc<Loaded>> {
+        self.engines.load(&ready.artifact).await
+    }
+
+    /// The explainer of a version.
+    ///
+    /// # Errors
+    /// `unprocessable`: it has no background, or cannot be explained.
+    pub async fn explainer(&self, ready: &Ready, game: Game) -> Result<Arc<ModelExplainer>> {
+        let background = ready.background.as_ref().ok_or_else(no_background)?;
+        self.explainers.explainer((&ready.artifact, background), &ready.bound, game).await
+    }
+
+    /// Runs good rows, and explains their answers where a game is named. One answer for each row, in their order.
+    ///
+    /// # Errors
+    /// `unprocessable` when the model cannot take the rows or its answers cannot be explained; `unavailable` when it
+    /// takes too long.
+    pub async fn answer(&self, ready: &Ready, rows: Arc<Vec<Row>>, explained: Option<Game>) -> Result<Vec<Answer>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let loaded = self.loaded(ready).await?;
+        let outputs = self.engines.run(loaded.clone(), ready.bound.clone(), rows.clone()).await?;
+        let predictions = ready.predictions(rows.len(), &outputs)?;
+        let Some(game) = explained else {
+            let alone = |prediction| Answer { prediction, explanation: None };
+            return Ok(predictions.into_iter().map(alone).collect());
+        };
+        let explainer = self.explainer(ready, game).await?;
+        let (bound, answers) = (ready.bound.clone(), predictions.clone());
+        let explained = self.engines.compute(move || explainer.explain((loaded.model(), &bound), &rows, &answers));
+        let explanations = explained.await?.map_err(refused)?;
+        let pairs = predictions.into_iter().zip(explanations);
+        Ok(pairs.map(|(prediction, explanation)| Answer { prediction, explanation: Some(explanation) }).collect())
+    }
+}
+
+/// What a caller is told whose answers cannot be explained.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` calls")]
+pub(crate) fn refused(fault: ExplainFault) -> Problem {
+    Problem::new(ProblemKind::Unprocessable, format!("the answers cannot be explained: {fault}"))
+}
+
+fn no_background() -> Problem {
+    let detail = "this version was registered without a `background`, with which answers are compared; register it anew \
+                  with typical rows";
+    Problem::field("/explain", detail).of_kind(ProblemKind::Unprocessable)
+}
