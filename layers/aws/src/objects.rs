@@ -1,5 +1,7 @@
 //! Objects in one S3 bucket.
 
+mod multipart;
+
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -13,7 +15,12 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::EncodingType;
 use bytes::Bytes;
-use mandi_core::ports::{ObjectKey, ObjectPage, ObjectPrefix, Objects, ObjectsError, PutGrant, PutOutcome, SignedPut};
+use mandi_core::ports::{
+    GetGrant, ObjectKey, ObjectPage, ObjectPrefix, ObjectWriter, Objects, ObjectsError, PutGrant, PutOutcome,
+    SignedPut, content_disposition,
+};
+
+use multipart::MultipartWriter;
 
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 1024;
@@ -56,14 +63,25 @@ impl Objects for S3Objects {
     }
 
     async fn sign_put(&self, key: &ObjectKey, grant: &PutGrant) -> Result<SignedPut, ObjectsError> {
-        let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| ObjectsError::Unavailable(error);
-        let length = i64::try_from(grant.size_bytes).map_err(|error| unavailable(error.into()))?;
-        let validity = PresigningConfig::expires_in(grant.valid_for).map_err(|error| unavailable(error.into()))?;
+        let length = i64::try_from(grant.size_bytes).map_err(|error| ObjectsError::Unavailable(error.into()))?;
         // S3 refuses content of another length than the one that was signed.
         let put = self.client.put_object().bucket(&self.bucket).key(checked(key)?).content_length(length);
-        let signed = put.presigned(validity).await.map_err(fault)?;
+        let signed = put.presigned(validity(grant.valid_for)?).await.map_err(fault)?;
         let headers = signed.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(SignedPut { url: signed.uri().to_owned(), headers })
+    }
+
+    async fn sign_get(&self, key: &ObjectKey, grant: &GetGrant) -> Result<String, ObjectsError> {
+        let get = self.client.get_object().bucket(&self.bucket).key(checked(key)?);
+        let named = get.response_content_disposition(content_disposition(&grant.filename));
+        let typed = named.response_content_type(&grant.content_type);
+        let signed = typed.presigned(validity(grant.valid_for)?).await.map_err(fault)?;
+        Ok(signed.uri().to_owned())
+    }
+
+    async fn writer(&self, key: &ObjectKey) -> Result<Box<dyn ObjectWriter>, ObjectsError> {
+        checked(key)?;
+        Ok(Box::new(MultipartWriter::new(self.clone(), key.clone())))
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, ObjectsError> {
@@ -140,6 +158,10 @@ impl Objects for S3Objects {
 
 fn checked(key: &ObjectKey) -> Result<&str, ObjectsError> {
     if key.as_str().len() > MAX_KEY_BYTES { Err(ObjectsError::KeyTooLong) } else { Ok(key.as_str()) }
+}
+
+fn validity(valid_for: Duration) -> Result<PresigningConfig, ObjectsError> {
+    PresigningConfig::expires_in(valid_for).map_err(|error| ObjectsError::Unavailable(Box::new(error)))
 }
 
 async fn content(found: GetObjectOutput) -> Result<Bytes, ObjectsError> {

@@ -8,6 +8,6 @@ mod orchestrator;
 mod records;
 
 pub use data_dir::{DataDir, DataDirError, Found, Secret, look, secret_of};
-pub use objects::{Doorway, FileObjects, PutQuery, ReceiveFault};
+pub use objects::{Doorway, FileObjects, GetQuery, Part, PutQuery, ReceiveFault, SendFault, Sending};
 pub use orchestrator::{ClockTimer, FolderItems, LocalOrchestrator, Machines, OrchestratorParts, TaskTokens};
 pub use records::RedbRecords;

@@ -1,5 +1,6 @@
 //! The ports: what the platform needs of the outside, and nothing of how it is done.
 
+mod attachment;
 mod embedder;
 mod language_model;
 pub mod limits;
@@ -7,6 +8,7 @@ mod objects;
 mod orchestrator;
 mod records;
 
+pub use attachment::content_disposition;
 pub use embedder::{Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, Reranker, TokenSpans};
 pub use language_model::{
     Abilities, ChatMessage, Delta, FinishReason, Generation, GenerationStream, LanguageModel, ModelError, ModelRef,

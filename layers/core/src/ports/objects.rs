@@ -92,11 +92,11 @@ pub struct GetGrant {
     pub content_type: String,
 }
 
-/// Writes an object piece by piece. Nothing is seen of it before [`ObjectWriter::finish`]; a writer that is dropped
-/// leaves what was there.
+/// Writes an object piece by piece, in bounded memory. Nothing is seen of it before [`ObjectWriter::finish`]; a writer
+/// that is dropped leaves what was there.
 #[async_trait]
 pub trait ObjectWriter: Send + fmt::Debug {
-    /// Adds a piece of any length.
+    /// Adds a piece of any length. After a write that failed or was cut off, only [`ObjectWriter::abort`] is left.
     async fn write(&mut self, piece: Bytes) -> Result<(), ObjectsError>;
 
     /// Gives the object its name, in place of what is there.

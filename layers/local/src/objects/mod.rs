@@ -3,7 +3,9 @@
 mod listing;
 mod names;
 mod received;
+mod sent;
 mod signed;
+mod writer;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -13,14 +15,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use mandi_core::ports::{ObjectKey, ObjectPage, ObjectPrefix, Objects, ObjectsError, PutGrant, PutOutcome, SignedPut};
+use mandi_core::ports::{
+    GetGrant, ObjectKey, ObjectPage, ObjectPrefix, ObjectWriter, Objects, ObjectsError, PutGrant, PutOutcome, SignedPut,
+};
 use tempfile::{NamedTempFile, PersistError};
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::faults::is_full;
 
 pub use received::ReceiveFault;
-pub use signed::{Doorway, PutQuery};
+pub use sent::{Part, SendFault, Sending};
+pub use signed::{Doorway, GetQuery, PutQuery};
 
 /// The longest key, in bytes: that of S3.
 const MAX_KEY_BYTES: usize = 1024;
@@ -62,9 +67,7 @@ impl FileObjects {
         key: &str,
         work: impl FnOnce(&Store, PathBuf) -> Result<T, ObjectsError> + Send + 'static,
     ) -> Result<T, ObjectsError> {
-        if key.len() > MAX_KEY_BYTES {
-            return Err(ObjectsError::KeyTooLong);
-        }
+        check(key)?;
         let store = Arc::clone(&self.0);
         let path = names::path_of(&store.root, key);
         let work = tokio::task::spawn_blocking(move || work(&store, path));
@@ -99,10 +102,17 @@ impl Objects for FileObjects {
     }
 
     async fn sign_put(&self, key: &ObjectKey, grant: &PutGrant) -> Result<SignedPut, ObjectsError> {
-        if key.as_str().len() > MAX_KEY_BYTES {
-            return Err(ObjectsError::KeyTooLong);
-        }
-        Ok(self.0.doorway.sign(key, grant))
+        check(key.as_str())?;
+        Ok(self.0.doorway.sign_put(key, grant))
+    }
+
+    async fn sign_get(&self, key: &ObjectKey, grant: &GetGrant) -> Result<String, ObjectsError> {
+        check(key.as_str())?;
+        Ok(self.0.doorway.sign_get(key, grant))
+    }
+
+    async fn writer(&self, key: &ObjectKey) -> Result<Box<dyn ObjectWriter>, ObjectsError> {
+        Ok(Box::new(self.begin(key.clone()).await?))
     }
 
     async fn put(&self, key: &ObjectKey, content: Bytes) -> Result<(), ObjectsError> {
@@ -230,6 +240,10 @@ fn read_range(mut file: File, range: &Range<u64>) -> io::Result<Vec<u8>> {
     file.seek(SeekFrom::Start(range.start))?;
     file.take(range.end.saturating_sub(range.start)).read_to_end(&mut content)?;
     Ok(content)
+}
+
+fn check(key: &str) -> Result<(), ObjectsError> {
+    if key.len() > MAX_KEY_BYTES { Err(ObjectsError::KeyTooLong) } else { Ok(()) }
 }
 
 fn present<T>(outcome: io::Result<T>) -> Result<Option<T>, ObjectsError> {

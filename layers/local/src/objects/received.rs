@@ -1,14 +1,11 @@
-//! What comes in through a signed URL: to a temporary file piece by piece, then under its name.
-
-use std::io::Write;
+//! What comes in through a signed URL, of the stated length or not at all.
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use mandi_core::ports::ObjectsError;
-use tempfile::NamedTempFile;
+use mandi_core::ports::{ObjectKey, ObjectWriter, ObjectsError};
 
+use super::FileObjects;
 use super::signed::PutQuery;
-use super::{FileObjects, fault};
 
 /// Why content was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +43,7 @@ impl FileObjects {
             return Err(ReceiveFault::NotAdmitted);
         }
         let signed = query.size_bytes;
-        let mut file = self.run("", |store, _| NamedTempFile::new_in(&store.temporary).map_err(fault)).await?;
+        let mut writer = self.begin(ObjectKey::from_listed(query.key)).await?;
         let mut received = 0;
         while let Some(piece) = content.next().await {
             let Ok(piece) = piece else { return Err(ReceiveFault::CutOff) };
@@ -54,19 +51,11 @@ impl FileObjects {
             if received > signed {
                 return Err(ReceiveFault::Size { received, signed });
             }
-            file = self
-                .run("", move |_, _| match file.write_all(&piece) {
-                    Ok(()) => Ok(file),
-                    Err(error) => Err(fault(error)),
-                })
-                .await?;
+            writer.write(piece).await?;
         }
         if received < signed {
             return Err(ReceiveFault::Size { received, signed });
         }
-        let named = self.run(&query.key, move |store, path| {
-            store.name(file, &path, |file, path| file.persist(path)).map_err(fault)
-        });
-        Ok(named.await?)
+        Ok(Box::new(writer).finish().await?)
     }
 }
