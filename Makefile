@@ -88,6 +88,7 @@ invoke: venv ## one function with one event: make invoke FUNCTION=chat EVENT=eve
 build: ## the release binaries of the functions, as SAM wants them
 	@$(STEP) "chat" "1 min; 10 min the first time" cargo build --release -p mandi-chat --bin chat
 	@$(STEP) "prediction" "1 min; 5 min the first time" cargo build --release -p mandi-prediction --bin prediction
+	@$(STEP) "batch-prediction" "1 min; 5 min the first time" cargo build --release -p mandi-batch-prediction --bin batch-prediction
 	@$(STEP) "embedding" "2 min; 40 min the first time" cargo build --release -p mandi-embedding --bin embedding
 	@$(STEP) "runner, for the contract" "5 s; 25 min the first time" cargo build -p mandi
 	@$(STEP) "dist" "1 s" scripts/dist.sh "$(CARGO_TARGET_DIR)/release" "$(MANDI)" "$(DIST)"

@@ -28,4 +28,5 @@ deployable() {
 
 deployable chat
 deployable prediction
+deployable batch-prediction
 deployable embedding models-layer

@@ -8,7 +8,7 @@ set -euo pipefail
 binaries="$1"
 runner="$2"
 out="$3"
-for function in chat embedding prediction; do
+for function in chat embedding prediction batch-prediction; do
     mkdir -p "$out/$function"
     install -m 755 "$binaries/$function" "$out/$function/bootstrap"
     echo "dist: $(du -m "$out/$function/bootstrap" | cut -f 1) MB $out/$function/bootstrap"

@@ -4,11 +4,13 @@
     invoke.py FUNCTION EVENT       prints the answer to one event file
     invoke.py FUNCTION --check     sends every event of events/FUNCTION and compares with *.expected.json
 
-An event holds `{{token:TENANT,ROLE}}` where a token belongs, because tokens expire, and `{{answer:EVENT,FIELD}}` where
-a field of the answer to an event before it belongs, such as an id. An expectation is
-`{status, headers?, body?, after?, objects?}`: `body` is a subset of the answer, in which "<id>", "<time>", "<number>",
-"<text>" and "<any>" stand for values of that kind, `after` names events to send first, and `objects` are files
-to put into a tenant's folder before, as `{tenant: {key: text}}`.
+An event holds `{{token:TENANT,ROLE}}` where a token belongs, because tokens expire, `{{answer:EVENT,FIELD}}` where
+a field of the answer to an event before it belongs, such as an id, and `{{tenant:TENANT}}` where a tenant's name does.
+An expectation is `{status, headers?, body?, after?, objects?}`: `body` is a subset of the answer, in which "<id>",
+"<time>", "<number>", "<text>" and "<any>" stand for values of that kind, `after` names events to send first, also those
+of another function (`../prediction/deploy.json`), and `objects` are files to put into a tenant's folder before, as
+`{tenant: {key: text}}`. An event with a `task` is one of a state machine; its status is 200, or 500 when it failed, and
+then its body is `{errorType, errorMessage}`.
 
 Run it with the Python of the tests' environment: `make invoke FUNCTION=chat EVENT=events/chat/health.json`.
 """
@@ -26,6 +28,7 @@ TOKEN = re.compile(r"\{\{token:([a-z0-9_-]+),([a-z]+)\}\}")
 ANSWER = re.compile(r"\{\{answer:([a-z0-9-]+\.json),([a-z_]+)\}\}")
 # lambda_http ends the metadata of a streamed answer with eight zero bytes.
 PRELUDE_END = b"\0" * 8
+TENANT = re.compile(r"\{\{tenant:([a-z0-9_-]+)\}\}")
 MATCHERS = {
     "<id>": lambda value: isinstance(value, str) and re.fullmatch(r"[a-z]+_[0-9a-f]{32}", value),
     "<time>": lambda value: isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", value),
@@ -40,6 +43,7 @@ def load_event(path, secret, suffix, answers):
     not see each other's data."""
     text = Path(path).read_text(encoding="utf-8")
     text = ANSWER.sub(lambda match: str(answers[match[1]][match[2]]), text)
+    text = TENANT.sub(lambda match: match[1] + suffix, text)
     return json.loads(TOKEN.sub(lambda match: rig.token(secret, match[1] + suffix, match[2]), text))
 
 
@@ -57,6 +61,13 @@ def parse_answer(raw):
     for name, values in (metadata.get("multiValueHeaders") or {}).items():
         headers[name] = values[0] if len(values) == 1 else values
     return metadata["statusCode"], {name.lower(): value for name, value in headers.items()}, body
+
+
+def parse_task(raw):
+    """The answer of a task, as if it had come by HTTP."""
+    answer = json.loads(raw)
+    failed = isinstance(answer, dict) and "errorType" in answer
+    return 500 if failed else 200, {}, raw
 
 
 def differences(expected, found, place=""):
@@ -98,17 +109,46 @@ def expectation_of(event_path):
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def send(aws, function, path, secret, suffix=""):
-    """Puts the files and sends the events that have to come before, then sends this one."""
-    expectation = expectation_of(path)
-    for tenant, files in expectation.get("objects", {}).items():
-        for key, text in files.items():
-            aws.put_file(tenant + suffix, key, text)
-    answers = {}
-    for name in [*expectation.get("after", []), path.name]:
-        answer = parse_answer(function.invoke(load_event(path.with_name(name), secret, suffix, answers)))
-        answers[name] = decoded(answer[2])
-    return answer
+class Functions:
+    """The functions by name; one that is needed for events before is started when it is first needed."""
+
+    def __init__(self, aws, secret, binary):
+        self.aws, self.secret, self.folder = aws, secret, binary.parent
+        self.running = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for function in self.running.values():
+            function.__exit__()
+
+    def of(self, path):
+        name = path.resolve().parent.name
+        if name not in self.running:
+            binary = self.folder / name
+            if not binary.is_file():
+                sys.exit(f"invoke: {binary} is not built; run: cargo build -p mandi-{name}")
+            self.running[name] = rig.Function(binary, rig.function_environment(self.aws, self.secret))
+        return self.running[name]
+
+    def send(self, path, suffix=""):
+        """Puts the files and sends the events that have to come before, then sends this one."""
+        expectation = expectation_of(path)
+        for tenant, files in expectation.get("objects", {}).items():
+            for key, text in files.items():
+                self.aws.put_file(tenant + suffix, key, text)
+        answers = {}
+        for name in [*expectation.get("after", []), path.name]:
+            one = path.parent / name
+            event = load_event(one, self.secret, suffix, answers)
+            raw = self.of(one).invoke(event)
+            answer = parse_task(raw) if "task" in event else parse_answer(raw)
+            answers[one.name] = decoded(answer[2])
+        return answer
+
+    def output(self):
+        return "\n".join(f"--- {name} ---\n{one.output()[-4000:]}" for name, one in self.running.items())
 
 
 def show(answer):
@@ -120,14 +160,14 @@ def show(answer):
     print("\n" + (found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, indent=2)))
 
 
-def check_all(aws, function, paths, secret):
+def check_all(functions, paths):
     faults = 0
     for place, path in enumerate(paths):
         if not expectation_of(path):
             faults += 1
             print(f"FAIL {path.relative_to(rig.ROOT)}\n     there is no {path.stem}.expected.json beside it")
             continue
-        answer = send(aws, function, path, secret, f"-{place}")
+        answer = functions.send(path, f"-{place}")
         lines = compare(expectation_of(path), answer)
         print(f"{'ok  ' if not lines else 'FAIL'} {path.relative_to(rig.ROOT)}")
         if lines:
@@ -153,15 +193,15 @@ def main():
     if not binary.is_file():
         sys.exit(f"invoke: {binary} is not built; run: cargo build -p mandi-{arguments.function}")
     secret = rig.new_secret()
-    with rig.Aws() as aws, rig.Function(binary, rig.function_environment(aws, secret)) as function:
+    with rig.Aws() as aws, Functions(aws, secret, binary) as functions:
         try:
             if arguments.check:
                 folder = rig.ROOT / "events" / arguments.function
                 paths = sorted(path for path in folder.glob("*.json") if not path.name.endswith(".expected.json"))
-                sys.exit(1 if check_all(aws, function, paths, secret) else 0)
-            show(send(aws, function, arguments.event, secret))
+                sys.exit(1 if check_all(functions, paths) else 0)
+            show(functions.send(arguments.event))
         except (RuntimeError, ValueError, OSError) as error:
-            sys.exit(f"invoke: {error}\n--- output of the function ---\n{function.output()[-4000:]}")
+            sys.exit(f"invoke: {error}\n{functions.output()}")
 
 
 if __name__ == "__main__":

@@ -103,6 +103,7 @@ class Aws(Process):
     table = "mandi-local"
     documents = "mandi-local-documents"
     vectors = "mandi-local-vectors"
+    machines = f"arn:aws:states:{REGION}:123456789012:stateMachine:mandi-local-"
 
     def __init__(self):
         self.url = ""
@@ -112,7 +113,7 @@ class Aws(Process):
         if not port:
             raise RuntimeError("the AWS emulator did not start")
         self.url = f"http://127.0.0.1:{int(port)}"
-        template = yaml_parse((ROOT / "infra" / "template.yaml").read_text(encoding="utf-8"))
+        template = yaml_parse((ROOT / "infra" / "storage.yaml").read_text(encoding="utf-8"))
         wanted = template["Resources"]["Table"]["Properties"]
         self.client("dynamodb").create_table(
             TableName=self.table,
@@ -123,6 +124,13 @@ class Aws(Process):
         for bucket in (self.documents, self.vectors):
             self.client("s3").create_bucket(
                 Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+            )
+        for definition in sorted((ROOT / "infra" / "statemachines").glob("*.asl.json")):
+            # The emulator keeps executions and runs nothing: events do the tasks one by one.
+            self.client("stepfunctions").create_state_machine(
+                name=f"mandi-local-{definition.name.removesuffix('.asl.json')}",
+                definition=definition.read_text(encoding="utf-8"),
+                roleArn="arn:aws:iam::123456789012:role/machine",
             )
 
     def client(self, service):
@@ -186,6 +194,7 @@ def function_environment(aws, secret):
         "MANDI_JWT_SECRET": secret,
         "MANDI_TABLE": aws.table,
         "MANDI_BUCKET": aws.documents,
+        "MANDI_MACHINES": aws.machines,
         "MANDI_VECTORS_URI": f"s3://{aws.vectors}/tables",
         # The emulator serves one function, under the name `function`.
         "MANDI_EMBEDDING_FUNCTION": "function",

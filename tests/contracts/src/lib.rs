@@ -30,9 +30,14 @@ pub struct Function {
 }
 
 /// All of them.
-pub const FUNCTIONS: [Function; 3] = [
+pub const FUNCTIONS: [Function; 4] = [
     Function { name: "chat", logical_id: "ChatFunction", openapi: mandi_chat::openapi },
     Function { name: "embedding", logical_id: "EmbeddingFunction", openapi: mandi_embedding::openapi },
+    Function {
+        name: "batch-prediction",
+        logical_id: "BatchPredictionFunction",
+        openapi: mandi_batch_prediction::openapi,
+    },
     Function { name: "prediction", logical_id: "PredictionFunction", openapi: mandi_prediction::openapi },
 ];
 

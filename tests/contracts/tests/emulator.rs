@@ -36,3 +36,8 @@ fn given_the_embedding_binary_when_each_event_is_sent_to_it_then_the_answer_is_t
 fn given_the_prediction_binary_when_each_event_is_sent_to_it_then_the_answer_is_the_expected_one() {
     check("prediction");
 }
+
+#[test]
+fn given_the_batch_prediction_binary_when_each_event_is_sent_to_it_then_the_answer_is_the_expected_one() {
+    check("batch-prediction");
+}
