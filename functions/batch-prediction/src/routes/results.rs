@@ -1,23 +1,24 @@
 //! What a job gave: pages of results and of failures, the one file, the manifest.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mandi_core::ports::GetGrant;
-use mandi_core::{Problem, Result, TenantId};
+use mandi_core::{Problem, ProblemKind, Result, TenantId};
 use mandi_http::auth::PredictionsRead;
 use mandi_http::cursor::{self, List};
 use mandi_http::{ApiResult, Caller, Json, Path, Query};
-use mandi_tables::Format;
+use mandi_tables::{Format, Input, Limits, TableError, read_results};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::jobs::{File, Found, Jobs, ShardDone, State as JobState};
+use crate::jobs::{File, Found, Jobs, Part, ShardDone, State as JobState};
 use crate::state::BatchState;
-use crate::tasks::{FailedRow, Manifest, rows_of_part};
+use crate::tasks::{FailedRow, Manifest, ObjectRange};
 
 /// For how long the URL of a download holds.
 const DOWNLOAD_VALID_FOR: Duration = Duration::from_secs(15 * 60);
@@ -41,7 +42,7 @@ pub(crate) struct ResultPage {
     complete: bool,
     /// Rows: the number of the row, the columns that were copied, the prediction, and what belongs to it.
     #[schema(value_type = Vec<Object>)]
-    rows: Vec<Map<String, Value>>,
+    rows: Vec<Box<RawValue>>,
     /// Absent on the last page of what there is now.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -52,73 +53,117 @@ pub(crate) struct ResultPage {
 pub(crate) struct FailurePage {
     /// Whether all rows have their answer or their fault.
     complete: bool,
-    failures: Vec<FailedRow>,
+    /// What is wrong, row by row.
+    #[schema(value_type = Vec<FailedRow>)]
+    failures: Vec<Box<RawValue>>,
     /// Absent on the last page of what there is now.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
 
-/// A place in the parts of a job: a shard, and a row of its part.
+/// A place in the parts of a job: a shard, and a place in its part as [`read_results`] counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     shard: usize,
-    row: u64,
+    within: u64,
 }
 
 impl Place {
     fn parse(text: &str) -> Option<Self> {
-        let (shard, row) = text.split_once('/')?;
-        Some(Self { shard: shard.parse().ok()?, row: row.parse().ok()? })
+        let (shard, within) = text.split_once('/')?;
+        Some(Self { shard: shard.parse().ok()?, within: within.parse().ok()? })
     }
 
     fn text(self) -> String {
-        format!("{}/{}", self.shard, self.row)
+        format!("{}/{}", self.shard, self.within)
     }
 }
 
-/// Some rows of a part.
-struct Piece<'a> {
-    done: &'a ShardDone,
-    first: u64,
-    rows: u64,
+/// One of the lists that a job's parts make.
+#[derive(Clone, Copy, Debug)]
+enum Listed {
+    Results,
+    Failures,
 }
 
-/// Which rows of which parts make a page, and where the next one begins.
-fn pieces(done: &[ShardDone], from: Place, limit: u64, rows: fn(&ShardDone) -> u64) -> (Vec<Piece<'_>>, Option<Place>) {
-    let (mut pieces, mut left) = (Vec::new(), limit);
-    for done in done {
-        let first = if done.index == from.shard { from.row } else { 0 };
-        let there = rows(done).saturating_sub(first);
-        if there == 0 {
+impl Listed {
+    fn part(self, done: &ShardDone) -> (File, &Part) {
+        match self {
+            Self::Results => (File::Results(done.index), &done.results),
+            Self::Failures => (File::Failures(done.index), &done.failures),
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Results => "results",
+            Self::Failures => "failures",
+        }
+    }
+}
+
+/// A page of a list, and the cursor of the next one.
+struct Rows {
+    complete: bool,
+    rows: Vec<Box<RawValue>>,
+    next_cursor: Option<String>,
+}
+
+/// Reads a page. While the job runs, the list ends at the first shard that is not done: what lies behind it is not in order
+/// yet.
+async fn read(jobs: &Jobs, tenant: &TenantId, id: &str, query: &RowsQuery, listed: Listed) -> Result<Rows> {
+    let found = jobs.find(tenant, id).await?;
+    let name = format!("{}/{}", listed.name(), found.job.id);
+    let list = List { tenant, name: &name };
+    let (limit, from) = (cursor::limit(query.limit)?, from(&list, query)?);
+    let is_over = found.progress.state.is_over();
+    let done = jobs.done_from(tenant, &found.job.id, from.shard).await?;
+    let mut in_order = done.iter().enumerate().take_while(|(place, done)| is_over || done.index == from.shard + place);
+    let (mut rows, mut next) = (Vec::with_capacity(limit), None);
+    let mut layout = None;
+    while let Some((_, done)) = in_order.next() {
+        let (file, part) = listed.part(done);
+        if part.rows == 0 {
             continue;
         }
-        if left == 0 {
-            return (pieces, Some(Place { shard: done.index, row: first }));
+        let within = if done.index == from.shard { from.within } else { 0 };
+        if rows.len() == limit {
+            next = Some(Place { shard: done.index, within });
+            break;
         }
-        let taken = there.min(left);
-        pieces.push(Piece { done, first, rows: taken });
-        left -= taken;
-        if taken < there {
-            return (pieces, Some(Place { shard: done.index, row: first + taken }));
+        if layout.is_none() {
+            layout = Some(Arc::new(jobs.plan(tenant, &found.job.id).await?.results));
+        }
+        let Some(layout) = layout.clone() else { break };
+        let format = match listed {
+            Listed::Results => found.job.output.format,
+            Listed::Failures => Format::Jsonl,
+        };
+        let key = Jobs::object(tenant, &found.job.id, file);
+        let source: Input = Arc::new(ObjectRange::new(jobs.objects.clone(), key, part.size_bytes));
+        let left = limit - rows.len();
+        let read = move || read_results(&source, format, &layout, within, left, &Limits::default());
+        let page = tokio::task::spawn_blocking(read).await.map_err(Problem::internal)?.map_err(|error| unread(&error))?;
+        rows.extend(page.rows);
+        if let Some(within) = page.next {
+            next = Some(Place { shard: done.index, within });
+            break;
         }
     }
-    (pieces, None)
+    let complete = found.progress.state == JobState::Succeeded;
+    Ok(Rows { complete, rows, next_cursor: next.map(|next| list.cursor(&next.text())) })
 }
 
-/// The shards that are done, one behind the other, from a place on. A gap ends them: what lies behind it is not in order
-/// yet.
-async fn in_order(jobs: &Jobs, tenant: &TenantId, found: &Found, from: Place) -> Result<Vec<ShardDone>> {
-    let done = jobs.done_from(tenant, &found.job.id, from.shard).await?;
-    if found.progress.state.is_over() {
-        return Ok(done);
+fn unread(error: &TableError) -> Problem {
+    match error {
+        TableError::Read(_) => Problem::new(ProblemKind::Unavailable, error.to_string()),
+        _ => Problem::internal(error.to_string()),
     }
-    let follow = done.into_iter().enumerate().take_while(|(place, done)| done.index == from.shard + place);
-    Ok(follow.map(|(_, done)| done).collect())
 }
 
 fn from(list: &List<'_>, query: &RowsQuery) -> Result<Place> {
     match &query.cursor {
-        None => Ok(Place { shard: 0, row: 0 }),
+        None => Ok(Place { shard: 0, within: 0 }),
         Some(cursor) => {
             let text = list.after(cursor)?;
             Place::parse(&text).ok_or_else(|| Problem::internal("a cursor of ours is none"))
@@ -139,23 +184,9 @@ pub(crate) async fn page(
     Path(id): Path<String>,
     Query(query): Query<RowsQuery>,
 ) -> ApiResult<Json<ResultPage>> {
-    let (jobs, tenant) = (&state.jobs, &caller.tenant);
-    let found = jobs.find(tenant, &id).await?;
-    let name = format!("results/{}", found.job.id);
-    let list = List { tenant, name: &name };
-    let (limit, from) = (cursor::limit(query.limit)?, from(&list, &query)?);
-    let done = in_order(jobs, tenant, &found, from).await?;
-    let (pieces, next) = pieces(&done, from, limit as u64, |done| done.results.rows);
-    let mut rows = Vec::with_capacity(limit);
-    if !pieces.is_empty() {
-        let layout = jobs.plan(tenant, &found.job.id).await?.results;
-        for piece in pieces {
-            let part = jobs.file(tenant, &found.job.id, File::Results(piece.done.index)).await?;
-            rows.extend(rows_of_part(part, found.job.output.format, &layout, piece.first, piece.rows).await?);
-        }
-    }
-    let complete = found.progress.state == JobState::Succeeded;
-    Ok(Json(ResultPage { complete, rows, next_cursor: next.map(|next| list.cursor(&next.text())) }))
+    let Rows { complete, rows, next_cursor } =
+        read(&state.jobs, &caller.tenant, &id, &query, Listed::Results).await?;
+    Ok(Json(ResultPage { complete, rows, next_cursor }))
 }
 
 /// Read the rows that could not be predicted, with the reasons, in the order of the table.
@@ -169,25 +200,9 @@ pub(crate) async fn failures(
     Path(id): Path<String>,
     Query(query): Query<RowsQuery>,
 ) -> ApiResult<Json<FailurePage>> {
-    let (jobs, tenant) = (&state.jobs, &caller.tenant);
-    let found = jobs.find(tenant, &id).await?;
-    let name = format!("failures/{}", found.job.id);
-    let list = List { tenant, name: &name };
-    let (limit, from) = (cursor::limit(query.limit)?, from(&list, &query)?);
-    let done = in_order(jobs, tenant, &found, from).await?;
-    let (pieces, next) = pieces(&done, from, limit as u64, |done| done.failures.rows);
-    let mut failures = Vec::with_capacity(limit);
-    for piece in pieces {
-        let part = jobs.file(tenant, &found.job.id, File::Failures(piece.done.index)).await?;
-        let first = usize::try_from(piece.first).map_err(Problem::internal)?;
-        let rows = usize::try_from(piece.rows).map_err(Problem::internal)?;
-        let lines = part.split(|byte| *byte == b'\n').skip(first).take(rows);
-        for line in lines {
-            failures.push(serde_json::from_slice(line).map_err(Problem::internal)?);
-        }
-    }
-    let complete = found.progress.state == JobState::Succeeded;
-    Ok(Json(FailurePage { complete, failures, next_cursor: next.map(|next| list.cursor(&next.text())) }))
+    let Rows { complete, rows, next_cursor } =
+        read(&state.jobs, &caller.tenant, &id, &query, Listed::Failures).await?;
+    Ok(Json(FailurePage { complete, failures: rows, next_cursor }))
 }
 
 /// Download the results as one file, in the order of the table.
@@ -246,35 +261,5 @@ fn complete(found: &Found) -> Result<()> {
             "the batch prediction is {}: the file is there when it has succeeded; `/results` has the rows that are done",
             state.name()
         ))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::jobs::Part;
-
-    fn done(index: usize, rows: u64) -> ShardDone {
-        let part = |rows| Part { rows, size_bytes: 0, sha256: String::new() };
-        ShardDone { index, results: part(rows), failures: part(0) }
-    }
-
-    #[test]
-    fn given_parts_when_pages_are_read_then_every_row_is_on_one_page_in_order() {
-        let parts = [done(0, 3), done(1, 0), done(2, 4)];
-        let (mut from, mut seen) = (Place { shard: 0, row: 0 }, Vec::new());
-        loop {
-            let rest: Vec<ShardDone> = parts.iter().filter(|done| done.index >= from.shard).cloned().collect();
-            let (pieces, next) = pieces(&rest, from, 2, |done| done.results.rows);
-            for piece in &pieces {
-                seen.extend((piece.first..piece.first + piece.rows).map(|row| (piece.done.index, row)));
-            }
-            assert!(pieces.iter().map(|piece| piece.rows).sum::<u64>() <= 2);
-            match next {
-                Some(next) => from = next,
-                None => break,
-            }
-        }
-        assert_eq!(seen, [(0, 0), (0, 1), (0, 2), (2, 0), (2, 1), (2, 2), (2, 3)]);
     }
 }

@@ -1,16 +1,18 @@
 //! Collect: the parts become one file, in the order of the table, and a manifest with checksums.
 
-use bytes::Bytes;
-use mandi_core::ports::ObjectsError;
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
 use mandi_core::uploads::hexadecimal;
-use mandi_core::{Problem, ProblemKind, Result, TenantId};
-use mandi_tables::{Format, TextFormat};
+use mandi_core::{Problem, ProblemKind, TenantId};
+use mandi_tables::{Format, Input, MemoryRange, ResultFile, TableError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::plan::StoredPlan;
+use super::input::{ObjectRange, Sink};
+use super::plan::{StoredPlan, blocking};
 use super::{OfJob, TaskError, Tasks};
 use crate::jobs::{File, Found, Job, Jobs, Part, ShardDone};
 
@@ -112,7 +114,7 @@ impl Tasks {
         Ok(json!({}))
     }
 
-    /// Writes the one file: what comes first, then the parts.
+    /// Writes the one file.
     async fn join(
         &self,
         tenant: &TenantId,
@@ -120,36 +122,59 @@ impl Tasks {
         plan: &StoredPlan,
         done: &[ShardDone],
     ) -> Result<WholeFile, TaskError> {
-        let format = match job.output.format {
-            Format::Csv => TextFormat::Csv,
-            Format::Jsonl | Format::Parquet => TextFormat::Jsonl,
-        };
-        let key = Jobs::object(tenant, &job.id, File::Whole);
-        let mut writer = self.jobs.objects.writer(&key).await.map_err(Problem::from)?;
-        let (mut digest, mut size_bytes) = (Sha256::new(), 0);
-        let mut pieces = vec![None];
-        pieces.extend(done.iter().map(Some));
-        for piece in pieces {
-            let bytes = match piece {
-                None => Bytes::from(plan.results.head(format)),
-                Some(done) => self.part(tenant, job, done).await?,
-            };
-            digest.update(&bytes);
-            size_bytes += bytes.len() as u64;
-            writer.write(bytes).await.map_err(Problem::from)?;
-        }
-        writer.finish().await.map_err(|error: ObjectsError| Problem::from(error))?;
-        Ok(WholeFile { size_bytes, sha256: hexadecimal(&digest.finalize()) })
+        let objects = &self.jobs.objects;
+        let parts: Vec<(usize, String, Input)> = done
+            .iter()
+            .map(|done| {
+                let key = Jobs::object(tenant, &job.id, File::Results(done.index));
+                let input: Input = Arc::new(ObjectRange::new(objects.clone(), key, done.results.size_bytes));
+                (done.index, done.results.sha256.clone(), input)
+            })
+            .collect();
+        let writer = objects.writer(&Jobs::object(tenant, &job.id, File::Whole)).await.map_err(Problem::from)?;
+        let (format, layout) = (job.output.format, plan.results.clone());
+        let sink = Digested { sink: Sink::new(writer), digest: Sha256::new(), size_bytes: 0 };
+        blocking(move || {
+            let mut file = ResultFile::new(sink, format, &layout)?;
+            for (shard, sha256, part) in parts {
+                file.append(&whole(shard, &sha256, &part)?)?;
+            }
+            let Digested { sink, digest, size_bytes } = file.finish()?;
+            sink.finish()?;
+            Ok(WholeFile { size_bytes, sha256: hexadecimal(&digest.finalize()) })
+        })
+        .await
+    }
+}
+
+/// A part of the results in memory, as its shard wrote it.
+fn whole(shard: usize, sha256: &str, part: &Input) -> Result<Input, TaskError> {
+    let length = usize::try_from(part.len()).map_err(Problem::internal)?;
+    let bytes = part.read(0, length).map_err(TableError::Read)?;
+    if hexadecimal(&Sha256::digest(&bytes)) == sha256 {
+        return Ok(Arc::new(MemoryRange::new(bytes)));
+    }
+    let detail = format!("the results of shard {shard} were changed in the store; start the job anew");
+    Err(Problem::new(ProblemKind::Unprocessable, detail).into())
+}
+
+/// A sink that knows what went through it.
+struct Digested {
+    sink: Sink,
+    digest: Sha256,
+    size_bytes: u64,
+}
+
+impl io::Write for Digested {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.sink.write(bytes)?;
+        let taken = bytes.get(..count).unwrap_or(bytes);
+        self.digest.update(taken);
+        self.size_bytes += taken.len() as u64;
+        Ok(count)
     }
 
-    /// A part of the results, as it was written.
-    async fn part(&self, tenant: &TenantId, job: &Job, done: &ShardDone) -> Result<Bytes, TaskError> {
-        let bytes = self.jobs.file(tenant, &job.id, File::Results(done.index)).await?;
-        let found = hexadecimal(&Sha256::digest(&bytes));
-        if found == done.results.sha256 {
-            return Ok(bytes);
-        }
-        let detail = format!("the results of shard {} were changed in the store; start the job anew", done.index);
-        Err(Problem::new(ProblemKind::Unprocessable, detail).into())
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
     }
 }

@@ -11,7 +11,7 @@ use mandi_inference::explain::{Explanation, ModelExplainer};
 use mandi_inference::signature::{Prediction, Row};
 use mandi_registry::{Loaded, Ready};
 use mandi_tables::{
-    Batch, Cells, Column, Extent, Format, Input, Limits, PartWriter, Projection, Shard, ShardReader, TextFormat,
+    Batch, Cells, Column, Extent, Input, Limits, Projection, ResultPart, Shard, ShardReader, TableError,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -150,18 +150,14 @@ impl Work {
         let source = match self.shard.extent {
             Extent::Bytes { offset, length } if length <= MAX_AHEAD_BYTES => {
                 let length = usize::try_from(length).map_err(Problem::internal)?;
-                ahead(self.source.clone(), offset, length).map_err(mandi_tables::TableError::Read)?
+                ahead(self.source.clone(), offset, length).map_err(TableError::Read)?
             }
             _ => self.source.clone(),
         };
         let signature = self.ready.bound.signature();
         let mut reader = ShardReader::open(&source, &self.plan.reading, &self.shard, &self.projection, &limits)?;
         let mut batch = Batch::new(&schema(signature, &self.job.output.copied));
-        let format = match self.job.output.format {
-            Format::Csv => TextFormat::Csv,
-            Format::Jsonl | Format::Parquet => TextFormat::Jsonl,
-        };
-        let mut writer = PartWriter::new(Vec::new(), format, self.plan.results.clone());
+        let mut writer = ResultPart::new(Vec::new(), self.job.output.format, self.plan.results.clone())?;
         let mut written = Written::default();
         while reader.read(&mut batch)? {
             if self.is_over.load(Ordering::Relaxed) {
