@@ -26,6 +26,7 @@ mod inspect;
 mod jsonl;
 mod limits;
 mod matching;
+mod number;
 mod parquet;
 mod plan;
 mod range;
