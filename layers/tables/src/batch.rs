@@ -1,6 +1,7 @@
 //! Rows in columns, with one allocation for many batches.
 
-use crate::fault::RowFault;
+use crate::fault::{Fault, RowFault};
+use crate::matching::Projection;
 use crate::schema::{Kind, Schema};
 
 /// The cells of a column that all take the same room. `values` and `valid` have the same length; the value of a missing
@@ -30,6 +31,11 @@ impl<T: Blank> Cells<T> {
         self.valid.get(row).copied().unwrap_or(false).then(|| self.values.get(row).copied()).flatten()
     }
 
+    /// The cells from the first row to the last.
+    pub fn iter(&self) -> impl Iterator<Item = Option<T>> {
+        self.values.iter().zip(&self.valid).map(|(value, is_valid)| is_valid.then_some(*value))
+    }
+
     /// One more row.
     pub fn push(&mut self, value: Option<T>) {
         self.valid.push(value.is_some());
@@ -40,6 +46,11 @@ impl<T: Blank> Cells<T> {
         self.values.truncate(rows);
         self.valid.truncate(rows);
     }
+
+    fn drop_rows(&mut self, rows: &[usize]) {
+        drop_places(&mut self.values, rows);
+        drop_places(&mut self.valid, rows);
+    }
 }
 
 impl<T: Blank> FromIterator<Option<T>> for Cells<T> {
@@ -48,6 +59,17 @@ impl<T: Blank> FromIterator<Option<T>> for Cells<T> {
         values.into_iter().for_each(|value| cells.push(value));
         cells
     }
+}
+
+/// Leaves out what is at these places, which are sorted.
+fn drop_places<T>(values: &mut Vec<T>, places: &[usize]) {
+    let mut dropped = places.iter().peekable();
+    let mut place = 0;
+    values.retain(|_| {
+        let is_kept = dropped.next_if(|&&drop| drop == place).is_none();
+        place += 1;
+        is_kept
+    });
 }
 
 /// What stands in the place of a missing cell.
@@ -119,6 +141,12 @@ impl Strings {
         self.ends.truncate(rows);
         self.valid.truncate(rows);
         self.text.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
+    fn drop_rows(&mut self, rows: &[usize]) {
+        let mut kept: Vec<usize> = (0..self.len()).collect();
+        drop_places(&mut kept, rows);
+        *self = kept.into_iter().map(|row| self.get(row)).collect();
     }
 }
 
@@ -246,6 +274,23 @@ impl Batch {
         self.rows.clear();
         self.faults.clear();
         self.columns.iter_mut().for_each(|column| column.truncate(0));
+    }
+
+    /// Leaves out bad rows; for each its place, the column of its fault, and the fault. Of several the first one given
+    /// counts.
+    pub(crate) fn drop_rows(&mut self, mut bad: Vec<(usize, usize, Fault)>, projection: &Projection) {
+        if !bad.is_empty() {
+            bad.sort_by_key(|(place, ..)| *place);
+            bad.dedup_by_key(|(place, ..)| *place);
+            let places: Vec<usize> = bad.iter().map(|(place, ..)| *place).collect();
+            for (place, column, fault) in bad {
+                let row = self.rows.get(place).copied().unwrap_or_default();
+                self.faults.push(fault.at(row, projection.name(column)));
+            }
+            self.faults.sort_by_key(|fault| fault.row);
+            drop_places(&mut self.rows, &places);
+            self.columns.iter_mut().for_each(|column| each_column!(column, cells => cells.drop_rows(&places)));
+        }
     }
 
     /// A row is complete: all its cells are there, or none of them stays.

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::batch::{Blank, Cells, Column};
 use crate::fault::{Expected, Fault, ValueClass};
+use crate::number::{integer, narrow, number, whole, widen};
 use crate::schema::{ColumnSpec, Kind, Missing};
 use crate::time;
 
@@ -14,8 +15,6 @@ const MISSING: [&str; 18] = [
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
     "NULL", "NaN", "None", "n/a", "nan",
 ];
-/// The largest whole number up to which a number of 64 bits holds every whole number, 2^53.
-const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A column's rule, made ready.
 #[derive(Debug, Clone)]
@@ -24,7 +23,7 @@ pub(crate) struct CellRule {
     missing: Missing,
     /// Texts that stand for what is missing.
     texts: Vec<String>,
-    /// Values of the kind that stand for what is missing.
+    /// Values of the kind that stand for what is missing, besides NaN.
     numbers: Vec<f64>,
     integers: Vec<i64>,
 }
@@ -37,7 +36,10 @@ impl CellRule {
         };
         let texts = spec.tokens.clone().unwrap_or_else(usual);
         let numbers = match spec.kind {
-            Kind::Number | Kind::Single => texts.iter().filter_map(|token| number(token.as_bytes())).collect(),
+            Kind::Number | Kind::Single => {
+                let numbers = texts.iter().filter_map(|token| number(token.as_bytes()));
+                numbers.filter(|value| !value.is_nan()).collect()
+            }
             _ => Vec::new(),
         };
         let integers = match spec.kind {
@@ -53,6 +55,7 @@ impl CellRule {
     }
 
     /// A cell of CSV.
+    #[inline]
     pub(crate) fn push_text(&self, column: &mut Column, bytes: &[u8]) -> Result<(), Fault> {
         let done = match column {
             Column::Number(cells) => number(bytes).is_some_and(|value| self.push_number(cells, value, value)),
@@ -174,6 +177,7 @@ impl CellRule {
         Err(self.fault(class, bytes))
     }
 
+    #[inline]
     fn push_number<T: Blank>(&self, cells: &mut Cells<T>, value: f64, stored: T) -> bool {
         if value.is_nan() || self.numbers.contains(&value) {
             return false;
@@ -208,28 +212,6 @@ fn trimmed_text(bytes: &[u8]) -> Option<&str> {
     str::from_utf8(bytes.trim_ascii()).ok()
 }
 
-/// The nearest number of 64 bits; infinity only where it is written.
-pub(crate) fn number(bytes: &[u8]) -> Option<f64> {
-    let value: f64 = match fast_float2::parse(bytes) {
-        Ok(value) => value,
-        Err(_) => {
-            let trimmed = bytes.trim_ascii();
-            let unsigned = trimmed.strip_prefix(b"+").filter(|rest| !rest.starts_with(b"-") && !rest.starts_with(b"+"));
-            fast_float2::parse(unsigned.unwrap_or(trimmed)).ok()?
-        }
-    };
-    if value.is_infinite() && !bytes.iter().any(|byte| matches!(byte, b'i' | b'I')) {
-        return None;
-    }
-    Some(value)
-}
-
-/// A whole number, also written as one with a fraction of nothing.
-pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
-    let text = trimmed_text(bytes)?;
-    text.parse().ok().or_else(|| number(text.as_bytes()).and_then(whole))
-}
-
 fn boolean(bytes: &[u8]) -> Option<bool> {
     let trimmed = bytes.trim_ascii();
     let is = |words: &[&str]| words.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(trimmed));
@@ -240,24 +222,6 @@ fn boolean(bytes: &[u8]) -> Option<bool> {
     } else {
         None
     }
-}
-
-/// A number without a fraction as a whole number.
-#[expect(clippy::cast_possible_truncation, reason = "within 2^53 a number without a fraction is a whole number")]
-fn whole(value: f64) -> Option<i64> {
-    (value.fract() == 0.0 && value.abs() <= EXACT).then_some(value as i64)
-}
-
-/// The nearest number.
-#[expect(clippy::cast_precision_loss, reason = "the nearest number is what is wanted")]
-pub(crate) fn widen(value: i64) -> f64 {
-    value as f64
-}
-
-/// The nearest number of 32 bits.
-#[expect(clippy::cast_possible_truncation, reason = "the nearest number of 32 bits is what is wanted")]
-fn narrow(value: f64) -> f32 {
-    value as f32
 }
 
 #[cfg(test)]

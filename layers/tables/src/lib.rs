@@ -26,6 +26,7 @@ mod inspect;
 mod jsonl;
 mod limits;
 mod matching;
+mod number;
 mod parquet;
 mod plan;
 mod range;
@@ -48,4 +49,7 @@ pub use plan::{Copy, Extent, Form, Place, Plan, Reading, Shard, plan};
 pub use range::{FileRange, Input, MemoryRange, RangeRead};
 pub use read::ShardReader;
 pub use schema::{ColumnSpec, Kind, Missing, Schema};
-pub use write::{PartWriter, ResultColumn, ResultLayout, TextFormat};
+pub use write::{
+    ParquetFile, ParquetPart, PartWriter, ResultColumn, ResultFile, ResultLayout, ResultPage, ResultPart, TextFormat,
+    read_results,
+};

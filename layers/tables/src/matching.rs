@@ -191,6 +191,11 @@ impl Projection {
         columns.get_mut(column).zip(self.rules.get(column))
     }
 
+    /// The columns of a batch that the input does not have.
+    pub(crate) fn absent(&self) -> &[usize] {
+        &self.absent
+    }
+
     /// Completes a row with the columns that the input does not have.
     pub(crate) fn push_absent(&self, columns: &mut [Column], row: u64) -> Result<(), RowFault> {
         for &absent in &self.absent {

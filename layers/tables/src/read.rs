@@ -63,7 +63,7 @@ impl ShardReader {
     pub fn read(&mut self, batch: &mut Batch) -> Result<bool, TableError> {
         batch.clear();
         match &mut self.reader {
-            Reader::Csv(reader) => reader.fill(batch)?,
+            Reader::Csv(reader) => reader.fill(batch, Batch::ROWS)?,
             Reader::Json(reader) => reader.fill(batch)?,
             Reader::Parquet(reader) => reader.fill(batch)?,
         }

@@ -47,6 +47,8 @@ pub(crate) struct Records<'a, B> {
     is_at_end: bool,
     record_bytes: usize,
     sample: Vec<u8>,
+    /// How many bytes of the stream came before the buffer.
+    dropped: u64,
 }
 
 /// What the buffer holds next.
@@ -76,7 +78,13 @@ impl<'a, B: Boundaries> Records<'a, B> {
             is_at_end: false,
             record_bytes,
             sample: Vec::new(),
+            dropped: 0,
         }
+    }
+
+    /// How many bytes of the stream come before what follows the last record that was given.
+    pub(crate) fn position(&self) -> u64 {
+        self.dropped + self.start as u64
     }
 
     /// The next record.
@@ -156,6 +164,7 @@ impl<'a, B: Boundaries> Records<'a, B> {
 
     /// Drops what has been used up and reads some more.
     fn fill(&mut self) -> Result<(), TableError> {
+        self.dropped += self.start as u64;
         self.buffer.drain(..self.start);
         self.scanned = self.scanned.saturating_sub(self.start);
         self.start = 0;

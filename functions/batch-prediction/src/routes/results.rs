@@ -118,10 +118,10 @@ async fn read(jobs: &Jobs, tenant: &TenantId, id: &str, query: &RowsQuery, liste
     let (limit, from) = (cursor::limit(query.limit)?, from(&list, query)?);
     let is_over = found.progress.state.is_over();
     let done = jobs.done_from(tenant, &found.job.id, from.shard).await?;
-    let mut in_order = done.iter().enumerate().take_while(|(place, done)| is_over || done.index == from.shard + place);
+    let in_order = done.iter().enumerate().take_while(|(place, done)| is_over || done.index == from.shard + place);
     let (mut rows, mut next) = (Vec::with_capacity(limit), None);
     let mut layout = None;
-    while let Some((_, done)) = in_order.next() {
+    for (_, done) in in_order {
         let (file, part) = listed.part(done);
         if part.rows == 0 {
             continue;

@@ -1,6 +1,6 @@
 //! Collect: the parts become one file, in the order of the table, and a manifest with checksums.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
 
 use mandi_core::uploads::hexadecimal;
@@ -167,7 +167,7 @@ struct Digested {
 
 impl io::Write for Digested {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.sink.write(bytes)?;
+        let count = io::Write::write(&mut self.sink, bytes)?;
         let taken = bytes.get(..count).unwrap_or(bytes);
         self.digest.update(taken);
         self.size_bytes += taken.len() as u64;
@@ -175,6 +175,6 @@ impl io::Write for Digested {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.sink.flush()
+        io::Write::flush(&mut self.sink)
     }
 }

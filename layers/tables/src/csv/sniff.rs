@@ -1,8 +1,8 @@
 //! What the beginning of a CSV file tells about how it is written.
 
 use super::{CsvBoundaries, Delimiter, Dialect, Fields, Header, Quote};
-use crate::cell;
 use crate::inspect::{Evidence, Found};
+use crate::number;
 use crate::records::Boundaries as _;
 use crate::time;
 
@@ -33,7 +33,7 @@ pub(crate) fn sniff(sample: &[u8], hints: &Hints<'_>) -> (Dialect, Vec<Vec<u8>>)
 /// The first records. The last one may be cut off, and counts only where it is alone.
 fn split(sample: &[u8], delimiter: Delimiter, quote: Quote) -> Vec<Vec<Vec<u8>>> {
     let mut boundaries = CsvBoundaries::new(delimiter, quote);
-    let mut fields = Fields::new(delimiter, quote);
+    let fields = Fields::new(delimiter, quote);
     let mut records: Vec<Vec<Vec<u8>>> = Vec::new();
     let mut rest = sample;
     while records.len() < RECORDS {
@@ -47,9 +47,9 @@ fn split(sample: &[u8], delimiter: Delimiter, quote: Quote) -> Vec<Vec<Vec<u8>>>
             break;
         }
         let record = rest.get(..end.map_or(rest.len(), |end| end - 1)).unwrap_or_default();
-        let mut row = Vec::new();
-        fields.each(record, |_, field| row.push(field.to_vec()));
-        records.push(row);
+        let (mut text, mut spans) = (Vec::new(), Vec::new());
+        fields.split(record, &mut text, &mut spans);
+        records.push(spans.into_iter().map(|span| text.get(span).unwrap_or_default().to_vec()).collect());
         rest = rest.get(end.unwrap_or(rest.len())..).unwrap_or_default();
     }
     records
@@ -121,7 +121,7 @@ fn found_header(records: &[Vec<Vec<u8>>], names: &[String]) -> Found<Header> {
 fn is_value(cell: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(cell) else { return false };
     let has_digit = cell.iter().any(u8::is_ascii_digit);
-    has_digit && (cell::number(text.replacen(',', ".", 1).as_bytes()).is_some() || time::parse(text).is_some())
+    has_digit && (number::number(text.replacen(',', ".", 1).as_bytes()).is_some() || time::parse(text).is_some())
 }
 
 #[cfg(test)]
