@@ -108,10 +108,10 @@ async fn given_bad_rows_then_they_fail_by_themselves_with_row_column_and_reason(
     let Platform { client, .. } = &platform().await;
     let model = graded(client).await;
     let table = lots(40)
-        .replace("L-000004,8", "L-000004,wet")
-        .replace("L-000011,9", "L-000011,9999")
+        .replace("L-000004,10.7", "L-000004,wet")
+        .replace("L-000011,13", "L-000011,9999")
         .replace("L-000023,", "L-000023,,")
-        .replace("L-000030,9.3", "L-000030,");
+        .replace("L-000030,13.7", "L-000030,");
     let job = predicted(client, &model, ("lots.csv", table.into()), &json!({"shard_rows": 9})).await;
     assert_eq!((&job["state"], &job["completed"], &job["failed"]), (&json!("succeeded"), &json!(36), &json!(4)), "{job}");
     let failures = pages(client, &job, "failures", "failures", 3).await;
