@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use mandi_core::SystemClock;
 use mandi_core::ids::ExecutionId;
 use mandi_core::ports::{ExecutionError, ExecutionKey, ExecutionStatus, MachineName, Orchestrator};
-use mandi_local::{DataDir, FileObjects, LocalOrchestrator, Machines, OrchestratorParts, RedbRecords};
+use mandi_local::{DataDir, Doorway, FileObjects, LocalOrchestrator, Machines, OrchestratorParts, RedbRecords};
 use mandi_states::definition::parse;
 use mandi_states::engine::{TaskCall, TaskRunner, history};
 use mandi_states::fault::StateFault;
@@ -36,7 +36,9 @@ fn open(folder: &Path, tasks: Arc<dyn TaskRunner>, machines: Machines) -> LocalO
     let clock = Arc::new(SystemClock);
     LocalOrchestrator::new(OrchestratorParts {
         records: Arc::new(RedbRecords::open(&data, clock.clone()).unwrap()),
-        objects: Arc::new(FileObjects::open(&data).unwrap()),
+        objects: Arc::new(
+            FileObjects::open(&data, Doorway::new("http://127.0.0.1/", data.secret().clone(), clock.clone())).unwrap(),
+        ),
         tasks,
         clock,
         machines,
