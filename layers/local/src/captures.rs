@@ -107,7 +107,7 @@ impl Store {
             File::open(folder)?.sync_all()?;
         }
         let length = file.metadata()?.len();
-        let content: Vec<u8> = lines.iter().flat_map(|line| line.iter().copied()).collect();
+        let content = lines.iter().map(|line| line.as_ref()).collect::<Vec<&[u8]>>().concat();
         let written = file.write_all(&content).and_then(|()| file.sync_data());
         if written.is_err() {
             // Lines that do not count as captured are not to be read either, least of all the half of one.
