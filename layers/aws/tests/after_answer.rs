@@ -10,6 +10,8 @@ use axum::Router;
 use axum::routing::get;
 use mandi_aws::{Clients, LambdaInvoker};
 use mandi_testkit::lambda::Function;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// Where the function notes what it did after answers, one letter for each; absent in this process.
 const NOTES: &str = "MANDI_TEST_NOTES";
@@ -67,6 +69,21 @@ async fn given_work_after_answers_then_the_caller_has_its_answer_before_and_the_
         assert_eq!(notes(&path), count, "the answer is there before the work, and the work of the one before is done");
     }
     noted(&path, 3).await;
+}
+
+#[tokio::test]
+async fn given_requests_over_http_then_each_answer_ends_before_the_work_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let (function, path) = function(folder.path()).await;
+    for count in 0..2 {
+        let mut stream = TcpStream::connect(function.url().trim_start_matches("http://")).await.unwrap();
+        stream.write_all(b"GET /hello HTTP/1.1\r\nHost: tests\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("hello"), "{answer}");
+        assert_eq!(notes(&path), count);
+    }
+    noted(&path, 2).await;
 }
 
 #[tokio::test]
