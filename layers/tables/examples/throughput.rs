@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mandi_tables::{
-    Batch, Column, ColumnSpec, Copy, Input, Kind, Limits, MemoryRange, Missing, PartWriter, Projection, ResultColumn,
-    ResultLayout, Schema, ShardReader, Stated, TextFormat, inspect, match_columns, plan,
+    Batch, Column, ColumnSpec, Copy, Format, Input, Kind, Limits, MemoryRange, Missing, Projection, ResultColumn,
+    ResultLayout, ResultPart, Schema, ShardReader, Stated, inspect, match_columns, plan,
 };
 
 const BLOCK_ROWS: u32 = 50_000;
@@ -67,9 +67,9 @@ fn write() -> Result<(), Box<dyn Error>> {
         columns.push(Column::Single(values.collect()));
     }
     let columns: Vec<&Column> = columns.iter().collect();
-    for format in [TextFormat::Csv, TextFormat::Jsonl] {
+    for format in [Format::Csv, Format::Jsonl, Format::Parquet] {
         let watch = Watch::new();
-        let mut writer = PartWriter::new(Vec::new(), format, layout.clone());
+        let mut writer = ResultPart::new(Vec::new(), format, layout.clone())?;
         for _ in 0..ROWS / 4096 {
             writer.write(&columns)?;
         }

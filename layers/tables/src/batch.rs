@@ -31,6 +31,11 @@ impl<T: Blank> Cells<T> {
         self.valid.get(row).copied().unwrap_or(false).then(|| self.values.get(row).copied()).flatten()
     }
 
+    /// The cells from the first row to the last.
+    pub fn iter(&self) -> impl Iterator<Item = Option<T>> {
+        self.values.iter().zip(&self.valid).map(|(value, is_valid)| is_valid.then_some(*value))
+    }
+
     /// One more row.
     pub fn push(&mut self, value: Option<T>) {
         self.valid.push(value.is_some());

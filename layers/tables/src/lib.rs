@@ -49,4 +49,7 @@ pub use plan::{Copy, Extent, Form, Place, Plan, Reading, Shard, plan};
 pub use range::{FileRange, Input, MemoryRange, RangeRead};
 pub use read::ShardReader;
 pub use schema::{ColumnSpec, Kind, Missing, Schema};
-pub use write::{PartWriter, ResultColumn, ResultLayout, TextFormat};
+pub use write::{
+    ParquetFile, ParquetPart, PartWriter, ResultColumn, ResultFile, ResultLayout, ResultPage, ResultPart, TextFormat,
+    read_results,
+};

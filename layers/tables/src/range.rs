@@ -99,25 +99,39 @@ pub(crate) struct RangeReader {
     chunk: Bytes,
     position: u64,
     end: u64,
+    chunk_bytes: usize,
 }
 
 impl RangeReader {
     /// The bytes from `offset` on, `length` at most.
     pub(crate) fn new(input: &Input, offset: u64, length: u64) -> Self {
         let end = offset.saturating_add(length).min(input.len());
-        Self { input: Arc::clone(input), chunk: Bytes::new(), position: offset.min(end), end }
+        Self { input: Arc::clone(input), chunk: Bytes::new(), position: offset.min(end), end, chunk_bytes: CHUNK_BYTES }
     }
-}
 
-impl Read for RangeReader {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+    /// Asks for so many bytes at a time.
+    pub(crate) fn in_chunks_of(self, chunk_bytes: usize) -> Self {
+        Self { chunk_bytes, ..self }
+    }
+
+    /// The next bytes, as they come from the input.
+    pub(crate) fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
         if self.chunk.is_empty() && self.position < self.end {
-            let length = usize::try_from(self.end - self.position).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+            let length = usize::try_from(self.end - self.position).unwrap_or(self.chunk_bytes).min(self.chunk_bytes);
             self.chunk = self.input.read(self.position, length)?;
             if self.chunk.len() != length {
                 return Err(beyond(self.position, length));
             }
             self.position += length as u64;
+        }
+        Ok(Some(std::mem::take(&mut self.chunk)).filter(|chunk| !chunk.is_empty()))
+    }
+}
+
+impl Read for RangeReader {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.chunk.is_empty() {
+            self.chunk = self.next_chunk()?.unwrap_or_default();
         }
         let count = self.chunk.len().min(into.len());
         self.chunk.split_to(count).copy_to_slice(into.get_mut(..count).unwrap_or_default());

@@ -1,6 +1,7 @@
 //! Parquet: its directory, its types, and the rows of a shard.
 
 mod read;
+mod rows;
 mod source;
 mod types;
 
@@ -17,6 +18,7 @@ use crate::range::Input;
 use source::Source;
 
 pub(crate) use read::ParquetReader;
+pub(crate) use rows::{Rows, open_rows};
 
 /// Whether a file that begins so is Parquet.
 pub(crate) fn is_one(start: &[u8]) -> bool {
@@ -85,7 +87,7 @@ fn group_rows(metadata: &ArrowReaderMetadata) -> Result<Vec<u64>, TableError> {
     rows.collect::<Result<_, _>>().map_err(|_| malformed("a row group has a negative number of rows"))
 }
 
-fn malformed(reason: impl Into<String>) -> TableError {
+pub(crate) fn malformed(reason: impl Into<String>) -> TableError {
     TableError::Malformed { format: "Parquet", reason: reason.into() }
 }
 
@@ -101,6 +103,6 @@ fn from_parquet(error: parquet::errors::ParquetError) -> TableError {
 }
 
 /// A damaged file may make the decoder panic; that is an error of the file.
-fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, TableError> {
+pub(crate) fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, TableError> {
     catch_unwind(AssertUnwindSafe(decode)).map_err(|_| malformed("it is damaged: its pages contradict its directory"))
 }

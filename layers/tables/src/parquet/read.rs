@@ -13,6 +13,7 @@ use arrow_schema::{DataType, Schema, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
+use super::rows::Rows;
 use super::source::Source;
 use super::{directory, from_parquet, group_rows, guarded, malformed, options};
 use crate::batch::{Batch, Column};
@@ -28,6 +29,7 @@ use crate::time;
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
+const NO_ROW: &str = "a shard's first row is at least 1";
 
 pub(crate) struct ParquetReader {
     batches: ParquetRecordBatchReader,
@@ -46,13 +48,24 @@ impl ParquetReader {
         projection: Arc<Projection>,
         limits: &Limits,
     ) -> Result<Self, TableError> {
+        let first = shard.first_row.checked_sub(1).ok_or_else(|| TableError::Stated(NO_ROW.to_owned()))?;
+        Self::open_rows(input, Rows { first, count: shard.rows }, projection, limits)
+    }
+
+    /// Begins to read some rows.
+    pub(crate) fn open_rows(
+        input: &Input,
+        wanted: Rows,
+        projection: Arc<Projection>,
+        limits: &Limits,
+    ) -> Result<Self, TableError> {
         let metadata = directory(input, limits)?;
         let mut roots: Vec<usize> = projection.targets().iter().map(|target| target.source).collect();
         roots.dedup();
         let place = |source: usize| roots.iter().position(|&root| root == source).unwrap_or_default();
         let places = projection.targets().iter().map(|target| (place(target.source), target.column)).collect();
-        let (groups, offset) = groups(&group_rows(&metadata)?, shard);
-        let rows = usize::try_from(shard.rows).map_err(|_| malformed("a shard has too many rows"))?;
+        let (groups, offset) = wanted.groups(&group_rows(&metadata)?);
+        let rows = usize::try_from(wanted.count).map_err(|_| malformed("a shard has too many rows"))?;
         // Texts are read as views, so that one long text that occurs often is in memory once.
         let views = metadata.schema().fields().iter().map(|field| match field.data_type() {
             DataType::Utf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
@@ -73,7 +86,7 @@ impl ParquetReader {
         })?
         .map_err(from_parquet)?;
         let record_bytes = limits.record_bytes;
-        Ok(Self { batches, projection, places, current: None, next_row: shard.first_row, record_bytes })
+        Ok(Self { batches, projection, places, current: None, next_row: wanted.first.saturating_add(1), record_bytes })
     }
 
     /// Adds rows until the batch is full or the shard ends.
@@ -152,25 +165,6 @@ impl ParquetReader {
         }
         .map(|()| 0)
     }
-}
-
-/// The row groups that hold a shard, and how many rows of the first one come before it.
-fn groups(rows: &[u64], shard: &Shard) -> (Vec<usize>, usize) {
-    let (first, end) = (shard.first_row - 1, shard.first_row - 1 + shard.rows);
-    let mut groups = Vec::new();
-    let mut skipped = 0;
-    let mut start = 0_u64;
-    for (group, &rows) in rows.iter().enumerate() {
-        let next = start.saturating_add(rows);
-        if next > first && start < end {
-            if groups.is_empty() {
-                skipped = usize::try_from(first.saturating_sub(start)).unwrap_or(usize::MAX);
-            }
-            groups.push(group);
-        }
-        start = next;
-    }
-    (groups, skipped)
 }
 
 enum Value<'a> {
