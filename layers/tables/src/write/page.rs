@@ -128,7 +128,12 @@ fn of_parquet(
         return Err(misplaced(place));
     }
     let schema = schema(layout, Some(&[]));
-    let projection: Projection = match_columns(&schema, &found.columns).accept()?;
+    let matching = match_columns(&schema, &found.columns);
+    if let Some(absent) = matching.absent.first() {
+        let reason = format!("these are no results of the layout: there is no column `{}`", absent.name);
+        return Err(TableError::Malformed { format: "Parquet", reason });
+    }
+    let projection: Projection = matching.accept()?;
     let mut reader = ParquetReader::open_rows(&found.input, wanted, Arc::new(projection), limits)?;
     let mut lines = Lines::new(layout);
     let mut batch = Batch::new(&schema);
