@@ -203,3 +203,39 @@ fn given_bombs_behind_compression_when_they_are_read_then_they_are_refused_in_li
     }
     assert!(memory_kb().is_none_or(|most| most < MOST_MEMORY_KB), "{:?} kB were needed", memory_kb());
 }
+
+/// A Parquet file of one page of gzip that becomes 40 MB, and whose header says that it becomes few bytes.
+fn lying_page() -> Vec<u8> {
+    use arrow_array::{ArrayRef, RecordBatch, StringArray};
+    let text = "a".repeat(40 << 20);
+    let column: ArrayRef = Arc::new(StringArray::from_iter_values([text]));
+    let records = RecordBatch::try_from_iter([("text", column)]).unwrap();
+    let properties = parquet::file::properties::WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(parquet::file::properties::EnabledStatistics::None)
+        .set_compression(parquet::basic::Compression::GZIP(parquet::basic::GzipLevel::default()));
+    let mut bytes = Vec::new();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(&mut bytes, records.schema(), Some(properties.build())).unwrap();
+    writer.write(&records).unwrap();
+    writer.close().unwrap();
+    // Behind the file's mark: the page's type and the tag of its size, and then the size, which keeps its length.
+    let size = bytes[7..].iter().take_while(|byte| **byte >= 0x80).count();
+    bytes[7..7 + size].fill(0x80);
+    bytes[7] = 0x90;
+    bytes[7 + size] = 0;
+    bytes
+}
+
+#[test]
+fn given_a_page_of_parquet_that_lies_about_its_size_when_it_is_read_then_it_is_refused_before_it_expands() {
+    let input: Input = Arc::new(MemoryRange::new(lying_page()));
+    let inspection = inspect(&input, &Stated::default(), &limits()).unwrap();
+    let plan = plan(&input, &inspection, NonZeroU64::MIN, Copy::Refused, &limits()).unwrap();
+    let schema = Schema::new(vec![ColumnSpec::new("text", Kind::String, Missing::Allowed)]);
+    let projection = Arc::new(match_columns(&schema, &plan.reading.columns).accept().unwrap());
+    let outcome = ShardReader::open(&input, &plan.reading, &plan.shards[0], &projection, &limits())
+        .and_then(|mut reader| reader.read(&mut Batch::new(&schema)));
+    let message = outcome.unwrap_err().to_string();
+    assert!(message.contains("a page expands to more than the 4194304 bytes"), "{message}");
+}
