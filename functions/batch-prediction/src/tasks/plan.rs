@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mandi_core::ports::ObjectKey;
 use mandi_core::{Problem, TenantId};
-use mandi_inference::signature::{Prediction, Row, Signature};
+use mandi_inference::signature::{Bound, Prediction, Row, Signature};
 use mandi_registry::{Loaded, Ready, made_up};
 use mandi_tables::{
     Batch, Copy, Input, Inspection, Limits, Place, Plan, Projection, Reading, ResultLayout, Shard, ShardReader, Storage,
@@ -155,7 +155,7 @@ fn complete(planned: Plan, source: &Input, job: &Job, answering: &Answering<'_>)
         answers: AnswerLayout::default(),
         results: AnswerLayout::default().results(&[])?,
     };
-    let row = match first_good_row(&stored, source, job, signature)? {
+    let row = match first_good_row(&stored, source, job, &answering.ready.bound)? {
         Some(row) => row,
         None => made_up(&answering.ready.bound),
     };
@@ -169,16 +169,17 @@ fn first_good_row(
     stored: &StoredPlan,
     source: &Input,
     job: &Job,
-    signature: &Signature,
+    bound: &Bound,
 ) -> Result<Option<Row>, TaskError> {
+    let signature = bound.signature();
     let projection = stored.projection(job, signature)?;
     let Some(shard) = stored.shards.first() else { return Ok(None) };
     let mut reader = ShardReader::open(source, &stored.reading, shard, &projection, &Limits::default())?;
     let mut batch = Batch::new(&schema(signature, &job.output.copied));
     while reader.read(&mut batch)? {
-        let (good, _) = read(signature, &batch);
-        if let Some(row) = good.rows.into_iter().next() {
-            return Ok(Some(row));
+        let (table, _) = read(bound, &batch);
+        if let Some(place) = table.good().first() {
+            return Ok(Some(table.row(*place)));
         }
     }
     Ok(None)

@@ -1,6 +1,6 @@
 //! Rows of a table as a model takes them.
 
-use mandi_inference::signature::{Cell, Feature, Kind, Row, Signature};
+use mandi_inference::signature::{Bound, Cell, ColumnCells, Feature, Kind, ReadTable, Signature};
 use mandi_tables::{Batch, Column, ColumnSpec, Kind as Stored, Missing, RowFault, Schema};
 use serde::{Deserialize, Serialize};
 
@@ -51,52 +51,43 @@ pub(crate) fn schema(signature: &Signature, copied: &[CopiedColumn]) -> Schema {
     Schema::new(signature.inputs.iter().map(of_feature).chain(copied.iter().map(of_copied)).collect())
 }
 
-/// The good rows of a batch.
-#[derive(Debug, Default)]
-pub(super) struct GoodRows {
-    /// Their places in the batch.
-    pub(super) places: Vec<usize>,
-    /// Their cells.
-    pub(super) rows: Vec<Row>,
-}
-
-/// Reads the rows of a batch by the signature: those that are good, and what is wrong with the others, in their order.
-pub(super) fn read(signature: &Signature, batch: &Batch) -> (GoodRows, Vec<FailedRow>) {
-    let mut good = GoodRows::default();
+/// Reads the rows of a batch by the signature. What is wrong is told in the order of the rows.
+pub(super) fn read(bound: &Bound, batch: &Batch) -> (ReadTable, Vec<FailedRow>) {
+    let columns = bound.signature().inputs.iter().zip(batch.columns()).map(|(_, column)| cells(column)).collect();
+    let table = bound.read_table(columns, batch.rows().len());
     let mut failed: Vec<FailedRow> = batch.faults().iter().map(FailedRow::from).collect();
-    for (place, number) in batch.rows().iter().enumerate() {
-        let cells = signature.inputs.iter().zip(batch.columns());
-        let read: Result<Row, (&Feature, String)> = cells
-            .map(|(feature, column)| feature.checked(cell(column, place)).map_err(|detail| (feature, detail)))
-            .collect();
-        match read {
-            Ok(row) => {
-                good.places.push(place);
-                good.rows.push(row);
-            }
-            Err((feature, detail)) => {
-                failed.push(FailedRow { row: *number, column: Some(feature.name.clone()), detail });
-            }
-        }
-    }
+    failed.extend(table.faults().iter().map(|fault| FailedRow {
+        row: batch.rows().get(fault.row).copied().unwrap_or_default(),
+        column: Some(fault.column.clone()),
+        detail: fault.detail.clone(),
+    }));
     failed.sort_by_key(|fault| fault.row);
-    (good, failed)
+    (table, failed)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 are as exact as a model's numbers")]
-fn cell(column: &Column, row: usize) -> Option<Cell> {
+fn cells(column: &Column) -> ColumnCells<'_> {
     match column {
-        Column::Number(cells) => cells.get(row).map(Cell::Number),
-        Column::Single(cells) => cells.get(row).map(|number| Cell::Number(number.into())),
-        Column::Integer(cells) => cells.get(row).map(Cell::Integer),
-        Column::Boolean(cells) => cells.get(row).map(Cell::Boolean),
-        Column::Timestamp(cells) => cells.get(row).map(|moment| Cell::Number(moment as f64 / MICROSECONDS)),
-        Column::String(cells) => cells.get(row).map(|text| Cell::Text(text.to_owned())),
+        Column::Number(cells) => ColumnCells::Numbers { values: cells.values(), valid: cells.valid() },
+        Column::Single(cells) => {
+            ColumnCells::Any(Box::new(cells.iter().map(|cell| cell.map(|number| Cell::Number(number.into())))))
+        }
+        Column::Integer(cells) => ColumnCells::Any(Box::new(cells.iter().map(|cell| cell.map(Cell::Integer)))),
+        Column::Boolean(cells) => ColumnCells::Any(Box::new(cells.iter().map(|cell| cell.map(Cell::Boolean)))),
+        Column::Timestamp(cells) => ColumnCells::Any(Box::new(
+            cells.iter().map(|cell| cell.map(|moment| Cell::Number(moment as f64 / MICROSECONDS))),
+        )),
+        Column::String(cells) => {
+            ColumnCells::Any(Box::new(cells.iter().map(|cell| cell.map(|text| Cell::Text(text.to_owned())))))
+        }
     }
 }
 
 /// Some rows of a column.
 pub(super) fn taken(column: &Column, places: &[usize]) -> Column {
+    if places.len() == column.len() {
+        return column.clone();
+    }
     match column {
         Column::Number(cells) => Column::Number(places.iter().map(|place| cells.get(*place)).collect()),
         Column::Single(cells) => Column::Single(places.iter().map(|place| cells.get(*place)).collect()),

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mandi_core::uploads::hexadecimal;
-use mandi_core::{Problem, TenantId};
+use mandi_core::{Problem, ProblemKind, TenantId};
 use mandi_inference::explain::{Explanation, ModelExplainer};
-use mandi_inference::signature::{Prediction, Row};
+use mandi_inference::signature::{Prediction, ReadTable, Row};
 use mandi_registry::{Loaded, Ready};
 use mandi_tables::{
     Batch, Cells, Column, Extent, Input, Limits, Projection, ResultPart, Shard, ShardReader, TableError,
@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::input::{ObjectRange, ahead};
 use super::plan::{StoredPlan, blocking};
-use super::rows::{FailedRow, GoodRows, read, schema, taken};
+use super::rows::{FailedRow, read, schema, taken};
 use super::{OfJob, TaskError, Tasks};
 use crate::jobs::{File, Found, Job, Jobs, Part, Progress, ShardDone};
 
@@ -163,8 +163,8 @@ impl Work {
             if self.is_over.load(Ordering::Relaxed) {
                 return Err(TaskError::job_is_over());
             }
-            let (good, mut failed) = read(signature, &batch);
-            let answered = self.answer(&batch, good, &mut failed)?;
+            let (table, mut failed) = read(&self.ready.bound, &batch);
+            let answered = self.answer(&batch, &table, &mut failed)?;
             written.good += answered.places.len() as u64;
             writer.write(&self.columns(&batch, &answered).iter().collect::<Vec<_>>())?;
             failed.sort_by_key(|fault| fault.row);
@@ -175,73 +175,54 @@ impl Work {
     }
 
     /// The answers for good rows. Rows that the model does not take, though they are good by the signature, fail too.
-    fn answer(&self, batch: &Batch, good: GoodRows, failed: &mut Vec<FailedRow>) -> Result<Answered, TaskError> {
-        let GoodRows { mut places, rows } = good;
-        let (mut kept, mut predictions) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        let mut refused = Vec::new();
-        self.predict(&rows, 0, &mut predictions, &mut refused)?;
-        if refused.is_empty() {
-            kept = rows;
-        } else {
-            let faults: std::collections::HashMap<usize, String> = refused.into_iter().collect();
-            let all = std::mem::take(&mut places);
-            for (place_of_row, (place, row)) in all.into_iter().zip(rows).enumerate() {
-                match faults.get(&place_of_row) {
-                    None => {
-                        places.push(place);
-                        kept.push(row);
-                    }
-                    Some(detail) => {
-                        let row = batch.rows().get(place).copied().unwrap_or_default();
-                        failed.push(FailedRow { row, column: None, detail: detail.clone() });
-                    }
-                }
-            }
+    fn answer(&self, batch: &Batch, table: &ReadTable, failed: &mut Vec<FailedRow>) -> Result<Answered, TaskError> {
+        let mut answered = Answered::default();
+        self.predict(table, table.good(), &mut answered)?;
+        for (place, detail) in std::mem::take(&mut answered.refused) {
+            failed.push(FailedRow { row: batch.rows().get(place).copied().unwrap_or_default(), column: None, detail });
         }
-        let explanations = match &self.explainer {
-            Some(explainer) if !kept.is_empty() => {
-                let explained = explainer.explain((self.model.model(), &self.ready.bound), &kept, &predictions);
-                Some(explained.map_err(|fault| {
-                    Problem::new(mandi_core::ProblemKind::Unprocessable, format!("the answers cannot be explained: {fault}"))
-                })?)
-            }
-            Some(_) => Some(Vec::new()),
-            None => None,
-        };
-        Ok(Answered { places, predictions, explanations })
+        if let Some(explainer) = &self.explainer {
+            let rows: Vec<Row> = answered.places.iter().map(|place| table.row(*place)).collect();
+            let explained = if rows.is_empty() {
+                Ok(Vec::new())
+            } else {
+                explainer.explain((self.model.model(), &self.ready.bound), &rows, &answered.predictions)
+            };
+            let explained = explained.map_err(|fault| {
+                let detail = format!("the answers cannot be explained: {fault}");
+                Problem::new(ProblemKind::Unprocessable, detail)
+            });
+            answered.explanations = Some(explained?);
+        }
+        Ok(answered)
     }
 
     /// Runs the model, over halves of the rows where it does not take all of them, down to the rows at fault.
-    fn predict(
-        &self,
-        rows: &[Row],
-        first: usize,
-        predictions: &mut Vec<Prediction>,
-        refused: &mut Vec<(usize, String)>,
-    ) -> Result<(), TaskError> {
-        if rows.is_empty() {
+    fn predict(&self, table: &ReadTable, places: &[usize], answered: &mut Answered) -> Result<(), TaskError> {
+        if places.is_empty() {
             return Ok(());
         }
-        match (self.model.model().run(self.ready.bound.inputs(rows)), rows.len()) {
-            (Ok(outputs), count) => {
-                predictions.extend(self.ready.predictions(count, &outputs)?);
+        match (self.model.model().run(self.ready.bound.table_inputs(table, places)), places) {
+            (Ok(outputs), _) => {
+                answered.predictions.extend(self.ready.predictions(places.len(), &outputs)?);
+                answered.places.extend_from_slice(places);
                 Ok(())
             }
-            (Err(fault), 1) => {
-                refused.push((first, format!("the model cannot take the row: {fault}")));
+            (Err(fault), [place]) => {
+                answered.refused.push((*place, format!("the model cannot take the row: {fault}")));
                 Ok(())
             }
-            (Err(_), count) => {
-                let (front, back) = rows.split_at(count / 2);
-                self.predict(front, first, predictions, refused)?;
-                self.predict(back, first + front.len(), predictions, refused)
+            (Err(_), _) => {
+                let (front, back) = places.split_at(places.len() / 2);
+                self.predict(table, front, answered)?;
+                self.predict(table, back, answered)
             }
         }
     }
 
     /// The columns of the results.
     fn columns(&self, batch: &Batch, answered: &Answered) -> Vec<Column> {
-        let Answered { places, predictions, explanations } = answered;
+        let Answered { places, predictions, explanations, .. } = answered;
         let number = |place: &usize| batch.rows().get(*place).and_then(|row| i64::try_from(*row).ok());
         let mut columns = vec![Column::Integer(places.iter().map(number).collect::<Cells<i64>>())];
         let features = self.ready.bound.signature().inputs.len();
@@ -252,11 +233,14 @@ impl Work {
 }
 
 /// Rows with their answers.
+#[derive(Default)]
 struct Answered {
     /// The places of the rows in the batch.
     places: Vec<usize>,
     predictions: Vec<Prediction>,
     explanations: Option<Vec<Explanation>>,
+    /// The places of rows that the model does not take, with its reason.
+    refused: Vec<(usize, String)>,
 }
 
 impl Written {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::table::Filled;
 use super::{Cell, Feature, Kind, Missing, Row, Signature};
 use crate::onnx::{Array, ElementType as Element, Input, Tensor, Value, ValueType};
 
@@ -9,13 +10,13 @@ use crate::onnx::{Array, ElementType as Element, Input, Tensor, Value, ValueType
 #[derive(Clone, Debug)]
 pub struct Bound {
     pub(super) signature: Signature,
-    ports: Vec<Port>,
+    pub(super) ports: Vec<Port>,
 }
 
 /// One input of the model.
 #[derive(Clone, Debug)]
-struct Port {
-    name: String,
+pub(super) struct Port {
+    pub(super) name: String,
     element: Element,
     /// The dimensions of one row.
     shape: Vec<usize>,
@@ -88,7 +89,7 @@ impl Bound {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the precision of the input is said in the docs")]
-    fn fill(&self, port: &Port, rows: &[Row]) -> Tensor {
+    pub(super) fn fill(&self, port: &Port, rows: &[Row]) -> Tensor {
         let shape: Vec<usize> = std::iter::once(rows.len()).chain(port.shape.iter().copied()).collect();
         let numbers =
             || rows.iter().flat_map(|row| port.features.iter().flat_map(|place| self.numbers(*place, &row[*place])));
@@ -108,6 +109,40 @@ impl Bound {
                 let texts = rows.iter().flat_map(|row| port.features.iter().map(|place| text(&row[*place])));
                 Tensor::String(Array { shape, data: texts.collect() })
             }
+        }
+    }
+
+    /// The tensor of an input of numbers with a fraction, filled column by column; none of another input, or of one whose
+    /// features are tensors.
+    pub(super) fn fill_numbers(&self, port: &Port, columns: &[Filled], places: &[usize]) -> Option<Tensor> {
+        let width = port.features.len();
+        if port.shape.iter().product::<usize>() != width.max(1) {
+            return None;
+        }
+        let shape: Vec<usize> = std::iter::once(places.len()).chain(port.shape.iter().copied()).collect();
+        let number = |feature: usize, column: &Filled, place: usize| match column {
+            Filled::Numbers(numbers) => numbers[place],
+            Filled::Cells(cells) => self.numbers(feature, &cells[place]).next().unwrap_or(f64::NAN),
+        };
+        match port.element {
+            #[expect(clippy::cast_possible_truncation, reason = "the precision of the input is said in the docs")]
+            Element::Float => {
+                let mut data = vec![0.0; places.len() * width];
+                for (offset, feature) in port.features.iter().enumerate() {
+                    let to = data.iter_mut().skip(offset).step_by(width);
+                    to.zip(places).for_each(|(to, place)| *to = number(*feature, &columns[*feature], *place) as f32);
+                }
+                Some(Tensor::Float(Array { shape, data }))
+            }
+            Element::Double => {
+                let mut data = vec![0.0; places.len() * width];
+                for (offset, feature) in port.features.iter().enumerate() {
+                    let to = data.iter_mut().skip(offset).step_by(width);
+                    to.zip(places).for_each(|(to, place)| *to = number(*feature, &columns[*feature], *place));
+                }
+                Some(Tensor::Double(Array { shape, data }))
+            }
+            _ => None,
         }
     }
 

@@ -9,6 +9,7 @@ mod complete;
 mod derive;
 mod outputs;
 mod row;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ pub use complete::{Draft, FeatureDraft, OutputDraft};
 pub use derive::derive;
 pub use outputs::{Interval, Prediction};
 pub use row::{Cell, CellFault, Row};
+pub use table::{ColumnCells, ReadTable, TableFault};
 
 /// What a model takes and gives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

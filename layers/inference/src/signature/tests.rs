@@ -114,3 +114,53 @@ fn given_each_type_then_its_values_are_read_and_others_are_refused() {
     assert!(matches!(read(missing, Json::Null), Ok(Cell::Number(number)) if number.is_nan()));
     assert!(read(json!({"name": "a"}), json!("3")).unwrap_err()[0].detail.contains("the text `3`"));
 }
+
+#[test]
+fn given_rows_as_columns_when_they_are_read_then_cells_faults_and_inputs_are_those_of_single_rows() {
+    let input = |name: &str, column: usize| {
+        json!({"name": name, "type": "number", "input": "x", "column": column, "range": {"min": 0, "max": 10}})
+    };
+    let mut with_default = input("b", 1);
+    with_default["missing"] = json!("default");
+    with_default["default"] = json!(4.5);
+    let mut with_nan = input("c", 2);
+    with_nan["missing"] = json!("nan");
+    let text = json!({"name": "d", "type": "string", "input": "x", "column": 3, "categories": ["low", "high"]});
+    let inputs = json!([input("a", 0), with_default, with_nan, text]);
+    let signature: Signature = serde_json::from_value(json!({"inputs": inputs, "outputs": []})).unwrap();
+    let file = crate::onnx::Input {
+        name: "x".to_owned(),
+        value: crate::onnx::ValueType::Tensor(crate::onnx::ElementType::Float),
+        shape: None,
+    };
+    let bound = Bound::new(signature, &[file]).unwrap();
+    let numbers = [Some(1.0), None, Some(11.0), Some(f64::INFINITY), Some(3.0)];
+    let words = [Some("low"), Some("high"), Some("low"), Some("low"), Some("no such")];
+    let values: Vec<f64> = numbers.iter().map(|number| number.unwrap_or(f64::NAN)).collect();
+    let valid: Vec<bool> = numbers.iter().map(Option::is_some).collect();
+    let plain = || ColumnCells::Numbers { values: &values, valid: &valid };
+    let cells = words.iter().map(|word| word.map(|word| Cell::Text(word.to_owned())));
+    let table = bound.read_table(vec![plain(), plain(), plain(), ColumnCells::Any(Box::new(cells))], numbers.len());
+
+    let mut good = Vec::new();
+    let mut faults = Vec::new();
+    for (row, (number, word)) in numbers.iter().zip(words).enumerate() {
+        // JSON has no infinities: for those the text of the fault is compared below.
+        let number = number.filter(|number| number.is_finite());
+        match bound.signature().read_row(json!({"a": number, "b": number, "c": number, "d": word}).as_object().unwrap())
+        {
+            Ok(cells) => good.push((row, cells)),
+            Err(found) => faults.push((row, found[0].column.clone(), found[0].detail.clone())),
+        }
+    }
+    assert_eq!(table.good(), good.iter().map(|(row, _)| *row).collect::<Vec<_>>());
+    for (row, cells) in &good {
+        assert_eq!(format!("{:?}", table.row(*row)), format!("{cells:?}"));
+    }
+    let told: Vec<_> = table.faults().iter().map(|fault| (fault.row, &*fault.column, &*fault.detail)).collect();
+    assert_eq!(told.iter().map(|fault| (fault.0, fault.1)).collect::<Vec<_>>(), [(1, "a"), (2, "a"), (3, "a"), (4, "d")]);
+    assert!(told[0].2.contains("nothing") && told[2].2.contains("inf"), "{told:?}");
+    assert_eq!((told[1].0, told[1].2), (faults[1].0, &*faults[1].2));
+    let rows: Vec<Row> = good.iter().map(|(_, cells)| cells.clone()).collect();
+    assert_eq!(format!("{:?}", bound.table_inputs(&table, table.good())), format!("{:?}", bound.inputs(&rows)));
+}
