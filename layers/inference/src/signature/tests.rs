@@ -3,7 +3,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Bound, Cell, Draft, Signature};
+use super::{Bound, Cell, ColumnCells, Draft, Row, Signature};
 use crate::onnx::{Model, Tensor, Value};
 
 fn model(name: &str) -> Model {
@@ -134,7 +134,7 @@ fn given_rows_as_columns_when_they_are_read_then_cells_faults_and_inputs_are_tho
         shape: None,
     };
     let bound = Bound::new(signature, &[file]).unwrap();
-    let numbers = [Some(1.0), None, Some(11.0), Some(f64::INFINITY), Some(3.0)];
+    let numbers = [Some(1.5), None, Some(11.5), Some(f64::INFINITY), Some(3.5)];
     let words = [Some("low"), Some("high"), Some("low"), Some("low"), Some("no such")];
     let values: Vec<f64> = numbers.iter().map(|number| number.unwrap_or(f64::NAN)).collect();
     let valid: Vec<bool> = numbers.iter().map(Option::is_some).collect();
