@@ -51,7 +51,7 @@ async fn given_parquet_results_when_they_are_predicted_again_then_they_are_a_tab
     let model = graded(client).await;
     let columns = json!(["lot_id", "moisture_percent", "curcumin_percent", "foreign_matter_percent", "finger_length_mm", "origin"]);
     let more = json!({"shard_rows": 9, "output": {"format": "parquet", "columns": columns}});
-    let first = predicted(client, &model, ("lots.csv", fixture("lots.csv")), &more).await;
+    let first = predicted(client, &model, ("lots.parquet", fixture("lots.parquet")), &more).await;
     let file = whole(client, &first).await;
     assert!(file.starts_with(b"PAR1") && file.ends_with(b"PAR1"));
     let again = predicted(client, &model, ("again.parquet", file), &json!({"output": {"columns": ["lot_id"], "format": "jsonl"}})).await;

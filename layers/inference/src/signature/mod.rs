@@ -7,6 +7,8 @@
 mod bind;
 mod complete;
 mod derive;
+#[cfg(test)]
+mod fuzz;
 mod outputs;
 mod row;
 mod table;
