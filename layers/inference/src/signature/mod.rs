@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 pub use bind::Bound;
 pub use complete::{Draft, FeatureDraft, OutputDraft};
 pub use derive::derive;
-pub use outputs::{Interval, Prediction};
+pub use outputs::{ClassSet, Interval, Prediction};
 pub use row::{Cell, CellFault, Row};
 
 /// What a model takes and gives.
