@@ -198,7 +198,7 @@ impl Fusions {
             if used == 0 {
                 return Ok(Learned { stored: before.stored, used, passed });
             }
-            let after = Stored { fusion: step.fusion, ..before.stored.clone() };
+            let after = before.stored.with(step.fusion);
             let fingerprint = serde_json::to_vec(&resolved.outcomes).map_err(Problem::internal)?;
             let mut event = event("fusion.learn", name, &after, &format!("learned from {used} outcomes"));
             event.input_sha256 = Some(mandi_registry::sha256(&fingerprint.into()));
@@ -233,7 +233,7 @@ impl Fusions {
             };
             let kept = self.store.kept(&caller.tenant, name, version).await?.ok_or_else(missing)?;
             let rolled = before.stored.fusion.roll_back(&kept.snapshot, self.clock.now().unix_ms());
-            let after = Stored { fusion: rolled.map_err(|_| missing())?, ..before.stored.clone() };
+            let after = before.stored.with(rolled.map_err(|_| missing())?);
             let event = event("fusion.rollback", name, &after, &format!("went back to those of version {version}"));
             let change = Change { after, event, learned_from: Vec::new() };
             if self.store.replace(caller, name, Some(&before), &change).await? {
@@ -256,7 +256,7 @@ impl Fusions {
                 Learns::Yes if is_frozen => (before.stored.fusion.thawed(), "fusion.thaw", "learns again"),
                 Learns::No | Learns::Yes => return Ok(before.stored),
             };
-            let after = Stored { fusion, ..before.stored.clone() };
+            let after = before.stored.with(fusion);
             let event = event(action, name, &after, outcome);
             let change = Change { after, event, learned_from: Vec::new() };
             if self.store.replace(caller, name, Some(&before), &change).await? {

@@ -72,6 +72,11 @@ impl Stored {
         Self { format: Format, sources, timeout_ms, keep_days, first_version, fusion }
     }
 
+    /// The same with other weights.
+    pub(crate) fn with(&self, fusion: Fusion) -> Self {
+        Self { fusion, ..self.clone() }
+    }
+
     /// The members with their sources, in their order.
     pub(crate) fn members(&self) -> impl Iterator<Item = (&str, &Source)> {
         self.fusion.definition().members().iter().map(|member| member.name.as_str()).zip(&self.sources)
