@@ -119,3 +119,85 @@ fn none_at_all() -> Problem {
                   `calibration`; register it anew with held-out rows and their outcomes";
     Problem::field("/interval", detail).of_kind(ProblemKind::Unprocessable)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use mandi_inference::signature::Scalar;
+    use serde_json::{Value, json};
+
+    fn output(name: &str, role: &str, coverage: Option<f64>) -> Value {
+        json!({"name": name, "role": role, "coverage": coverage})
+    }
+
+    fn known(outputs: &[Value], calibration: Value) -> Known {
+        let signature = serde_json::from_value(json!({"inputs": [], "outputs": outputs})).unwrap();
+        Known::new(&signature, serde_json::from_value(calibration).unwrap())
+    }
+
+    /// As a version keeps it.
+    fn calibration(method: &str, thresholds: &[(f64, f64)]) -> Value {
+        let level = |(coverage, threshold): &(f64, f64)| {
+            json!({"method": method, "coverage": coverage, "rows": 100, "threshold": threshold})
+        };
+        let levels: Vec<Value> = thresholds.iter().map(level).collect();
+        json!({"format": 1, "source": "rows", "scale": "spread", "levels": levels})
+    }
+
+    fn priced(spread: f64) -> Prediction {
+        let others = vec![("spread".to_owned(), vec![Scalar::Number(spread)])];
+        Prediction { value: Some(100.0), others, ..Prediction::default() }
+    }
+
+    fn told(known: &Known, asked: Intervals, mut prediction: Prediction) -> Prediction {
+        let level = known.level(asked).unwrap().unwrap();
+        known.tell(level, std::slice::from_mut(&mut prediction));
+        prediction
+    }
+
+    #[test]
+    fn given_two_coverages_then_the_first_is_usual_and_the_other_is_told_when_it_is_asked_for() {
+        let known = known(&[output("price", "value", None)], calibration("absolute", &[(0.9, 5.0), (0.5, 2.0)]));
+        let interval = |asked| told(&known, asked, priced(1.0)).interval;
+        let expected = |lower, upper, coverage| Some(Interval { lower, upper, coverage: Some(coverage) });
+        assert_eq!(interval(Intervals::Usual), expected(95.0, 105.0, 0.9));
+        assert_eq!(interval(Intervals::Of(0.5)), expected(98.0, 102.0, 0.5));
+        assert!(known.level(Intervals::Of(0.8)).unwrap_err().detail.contains("it has 0.9, 0.5"));
+    }
+
+    #[test]
+    fn given_a_scale_that_says_nothing_then_that_row_alone_has_no_interval() {
+        let known = known(&[output("price", "value", None)], calibration("normalised", &[(0.9, 2.0)]));
+        let width = |spread| told(&known, Intervals::Usual, priced(spread)).interval.map(|found| found.upper - found.lower);
+        assert_eq!((width(3.0), width(0.0)), (Some(12.0), None));
+    }
+
+    #[test]
+    fn given_probabilities_then_the_set_has_the_classes_that_reach_the_threshold_in_their_order() {
+        let known = known(&[], calibration("classes", &[(0.9, 0.75)]));
+        let shares = [("A", 0.6), ("B", 0.1), ("C", 0.3)];
+        let probabilities = Some(shares.iter().map(|(name, share)| ((*name).to_owned(), *share)).collect());
+        let set = told(&known, Intervals::Usual, Prediction { probabilities, ..Prediction::default() }).set;
+        assert_eq!(set, Some(ClassSet { classes: vec!["A".to_owned(), "C".to_owned()], coverage: 0.9 }));
+    }
+
+    #[test]
+    fn given_quantiles_and_no_calibration_then_their_own_interval_is_the_answer_at_the_coverage_that_they_state() {
+        let outputs = [output("low", "lower", None), output("high", "upper", Some(0.8))];
+        let known = known(&outputs, Value::Null);
+        for asked in [Intervals::Own, Intervals::Usual, Intervals::Of(0.8)] {
+            assert!(known.level(asked).unwrap().is_none());
+        }
+        assert!(known.level(Intervals::Of(0.9)).unwrap_err().detail.contains("it has 0.8"));
+    }
+
+    #[test]
+    fn given_neither_then_only_what_the_model_gives_can_be_asked_for() {
+        let known = known(&[output("price", "value", None)], Value::Null);
+        assert!(known.level(Intervals::Own).unwrap().is_none());
+        for asked in [Intervals::Usual, Intervals::Of(0.9)] {
+            assert!(known.level(asked).unwrap_err().detail.contains("without a `calibration`"));
+        }
+    }
+}
