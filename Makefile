@@ -75,7 +75,7 @@ deny: venv ## licences, bans and sources of the dependencies
 	@PATH="$(VENV_BIN):$$PATH" cargo deny --log-level error check licenses bans sources
 
 sam-validate: venv ## the template, by SAM and cfn-lint
-	@for template in infra/template.yaml infra/alarms.yaml; do \
+	@for template in infra/template.yaml infra/alarms.yaml infra/capture.yaml; do \
 	    "$(VENV_BIN)/sam" validate --lint --template-file "$$template" --config-file "$(CURDIR)/samconfig.toml" || exit; \
 	done
 

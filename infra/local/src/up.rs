@@ -59,6 +59,10 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
         tracing::info!(resumed, "jobs of an earlier process go on");
     }
     let resumer = tokio::spawn(resume(jobs));
+    let resumed = orchestrator.resume_all().await?;
+    if resumed > 0 {
+        tracing::info!(resumed, "executions of an earlier process go on");
+    }
     let executions = tokio::spawn(take_up(orchestrator));
     let sweeper = tokio::spawn(sweep(records, uploads));
     let mut asked = pin!(shutdown::asked());
@@ -125,12 +129,12 @@ async fn resume(jobs: Jobs) {
 /// Takes up executions that a process left which was killed, when their lease has run out.
 async fn take_up(orchestrator: LocalOrchestrator) {
     loop {
+        tokio::time::sleep(TAKE_UP_EVERY).await;
         match orchestrator.resume().await {
             Ok(0) => {}
             Ok(resumed) => tracing::info!(resumed, "executions that nobody ran go on"),
             Err(error) => tracing::warn!(%error, "executions were not looked for"),
         }
-        tokio::time::sleep(TAKE_UP_EVERY).await;
     }
 }
 

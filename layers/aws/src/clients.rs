@@ -2,7 +2,7 @@
 
 use aws_config::{BehaviorVersion, SdkConfig};
 
-use crate::{DynamoRecords, LambdaInvoker, S3Objects, StepFunctions};
+use crate::{DynamoRecords, EventBridge, FirehoseCaptures, LambdaInvoker, S3Objects, StepFunctions};
 
 /// What the AWS SDK needs, loaded once. Clients made from it share one pool of connections each, one cache of
 /// credentials, and the SDK's standard retries.
@@ -11,6 +11,8 @@ pub struct Clients {
     config: SdkConfig,
     dynamodb: aws_sdk_dynamodb::Client,
     s3: aws_sdk_s3::Client,
+    eventbridge: aws_sdk_eventbridge::Client,
+    firehose: aws_sdk_firehose::Client,
     lambda: aws_sdk_lambda::Client,
     sfn: aws_sdk_sfn::Client,
 }
@@ -28,6 +30,8 @@ impl Clients {
         Self {
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             s3: aws_sdk_s3::Client::new(&config),
+            eventbridge: aws_sdk_eventbridge::Client::new(&config),
+            firehose: aws_sdk_firehose::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             sfn: aws_sdk_sfn::Client::new(&config),
             config,
@@ -53,6 +57,16 @@ impl Clients {
     /// The state machines whose ARNs are this prefix with a name after it.
     pub fn orchestrator(&self, arn_prefix: impl Into<String>) -> StepFunctions {
         StepFunctions::new(self.sfn.clone(), arn_prefix)
+    }
+
+    /// The bus of this name.
+    pub fn bus(&self, name: impl Into<String>) -> EventBridge {
+        EventBridge::new(self.eventbridge.clone(), name)
+    }
+
+    /// The captures in a delivery stream of this name.
+    pub fn captures(&self, stream: impl Into<String>) -> FirehoseCaptures {
+        FirehoseCaptures::new(self.firehose.clone(), stream)
     }
 
     /// Calls of other functions.

@@ -1,17 +1,20 @@
 //! The Lambda runtime: a router for API Gateway's events, and tasks for events of our own.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use axum::Router;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
+use lambda_extension::{Extension, NextEvent};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{LambdaEvent, StreamAdapter, service_fn, tower::ServiceExt};
 use lambda_runtime::{Diagnostic, FunctionResponse, StreamResponse};
 use mandi_core::Problem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::{Mutex, mpsc};
 
 type Failure = lambda_runtime::Error;
 type Answered = FunctionResponse<Box<RawValue>, BoxStream<'static, Result<Bytes, Failure>>>;
@@ -32,6 +35,20 @@ struct TaskName {
     task: Option<String>,
 }
 
+/// The name of the extension that works after answers.
+const EXTENSION: &str = "mandi-after-answer";
+
+/// Tells, when it is dropped, that an answer was sent, or that there will be none.
+struct Ending(Option<mpsc::UnboundedSender<()>>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(ended) = &self.0 {
+            let _ = ended.send(());
+        }
+    }
+}
+
 /// Serves until the runtime ends. API Gateway's events go to `router`, whose answers are streamed; an event with
 /// a `task` goes, whole, to `tasks`, whose answer is JSON. A task fails with the name of its [`TaskFailure`] or of its
 /// [`Problem`]'s kind.
@@ -43,19 +60,65 @@ where
     Tasks: Fn(String) -> Answer + Clone + Send + Sync + 'static,
     Answer: Future<Output = Result<String, Failure>> + Send,
 {
+    answer_events(router, tasks, None).await
+}
+
+/// Serves as [`serve`] does, and waits for `after` each time an answer was sent. The caller has the whole answer then;
+/// Lambda waits, and stops the process (or sends it the next event) when `after` is done. `after` has to end by itself,
+/// well within the function's time-out.
+///
+/// This is an internal extension of Lambda, registered for `INVOKE`.
+///
+/// # Errors
+/// The runtime cannot be reached.
+pub async fn serve_then<Tasks, Answer, After, Done>(router: Router, tasks: Tasks, after: After) -> Result<(), Failure>
+where
+    Tasks: Fn(String) -> Answer + Clone + Send + Sync + 'static,
+    Answer: Future<Output = Result<String, Failure>> + Send,
+    After: Fn() -> Done + Send + Sync,
+    Done: Future<Output = ()> + Send,
+{
+    let (ended, endings) = mpsc::unbounded_channel();
+    let shared = Arc::new((Mutex::new(endings), after));
+    let processor = service_fn(move |event: lambda_extension::LambdaEvent| {
+        let shared = Arc::clone(&shared);
+        async move {
+            if matches!(event.next, NextEvent::Invoke(_)) {
+                let (endings, after) = &*shared;
+                endings.lock().await.recv().await;
+                after().await;
+            }
+            Ok::<(), Failure>(())
+        }
+    });
+    let extension = Extension::new().with_extension_name(EXTENSION).with_events(&["INVOKE"]);
+    let extension = extension.with_events_processor(processor).register().await?;
+    tokio::try_join!(answer_events(router, tasks, Some(ended)), extension.run()).map(drop)
+}
+
+async fn answer_events<Tasks, Answer>(
+    router: Router,
+    tasks: Tasks,
+    ended: Option<mpsc::UnboundedSender<()>>,
+) -> Result<(), Failure>
+where
+    Tasks: Fn(String) -> Answer + Clone + Send + Sync + 'static,
+    Answer: Future<Output = Result<String, Failure>> + Send,
+{
     let handler = move |event: LambdaEvent<Box<RawValue>>| {
-        let (router, tasks) = (router.clone(), tasks.clone());
+        let (router, tasks, ending) = (router.clone(), tasks.clone(), Ending(ended.clone()));
         async move {
             let json = event.payload.get();
             if serde_json::from_str::<TaskName>(json).is_ok_and(|named| named.task.is_some()) {
                 let answer = tasks(json.to_owned()).await.map_err(diagnostic)?;
                 let answer = RawValue::from_string(answer).map_err(|error| diagnostic(error.into()))?;
+                drop(ending);
                 return Ok::<Answered, Diagnostic>(FunctionResponse::BufferedResponse(answer));
             }
             let request: LambdaRequest = serde_json::from_str(json).map_err(|error| diagnostic(error.into()))?;
             let call = LambdaEvent::new(request, event.context);
             let Ok(answer) = StreamAdapter::<_, axum::body::Body>::from(router).oneshot(call).await;
-            let stream = answer.stream.map_err(Failure::from).boxed();
+            let stream = until_sent(answer.stream.map_err(Failure::from), ending);
             let metadata_prelude = answer.metadata_prelude;
             Ok(FunctionResponse::StreamingResponse(StreamResponse { metadata_prelude, stream }))
         }
@@ -75,6 +138,18 @@ fn diagnostic(failure: Failure) -> Diagnostic {
         }
         None => failure.into(),
     }
+}
+
+/// A stream that holds `ending` until the runtime lets go of it.
+fn until_sent(
+    stream: impl Stream<Item = Result<Bytes, Failure>> + Send + 'static,
+    ending: Ending,
+) -> BoxStream<'static, Result<Bytes, Failure>> {
+    stream
+        .inspect(move |_| {
+            let _held = &ending;
+        })
+        .boxed()
 }
 
 /// The body of an answer that a function streamed, of one that was invoked and not called through API Gateway:

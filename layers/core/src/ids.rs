@@ -92,6 +92,11 @@ id!(
     "exec_"
 );
 id!(
+    /// An event of the bus.
+    EventId,
+    "evt_"
+);
+id!(
     /// Who holds a lease.
     LeaseOwner,
     "own_"

@@ -4,7 +4,9 @@
 //! adapters live in their own crates, and one conformance suite in `mandi-testkit` runs against all of them.
 
 pub mod audit;
+pub mod capture;
 pub mod error;
+pub mod event_log;
 pub mod files;
 pub mod identity;
 pub mod ids;

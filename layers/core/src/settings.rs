@@ -62,6 +62,10 @@ settings! {
     MACHINES = "MANDI_MACHINES", None, "ARN of the state machines up to their names, such as `arn:aws:states:ap-south-1:123456789012:stateMachine:mandi-dev-`";
     SHARDS_AT_ONCE = "MANDI_SHARDS_AT_ONCE", Some("40"), "how many shards of a batch prediction are worked on at the same time; the runner takes as many as there are processors";
     PUBLIC_URL = "MANDI_PUBLIC_URL", None, "base URL under which callers reach the runner, for the URLs that it signs; `http://127.0.0.1:<port>` when it is not set";
+    EVENT_BUS = "MANDI_EVENT_BUS", None, "name of the EventBridge bus for events and alerts (AWS)";
+    WEBHOOK_URL = "MANDI_WEBHOOK_URL", None, "where the runner delivers events and alerts of all tenants: `https`, or `http` on this machine";
+    WEBHOOK_SECRET = "MANDI_WEBHOOK_SECRET", None, "what signs them, as Standard Webhooks says: `whsec_` and the Base64 of 24 to 64 random bytes (a secret; never logged)";
+    CAPTURE_STREAM = "MANDI_CAPTURE_STREAM", None, "name of the delivery stream for captured predictions (AWS)";
     DRAIN_MS = "MANDI_DRAIN_MS", Some("20000"), "how long the runner waits on SIGTERM for requests to end, in ms";
     OPENAPI = "MANDI_OPENAPI", None, "file of the whole OpenAPI document, beside the chat function's binary; a function alone serves its own part";
 }

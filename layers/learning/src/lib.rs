@@ -5,6 +5,7 @@
 
 pub mod agreement;
 pub mod arm;
+pub mod capture;
 pub mod conformal;
 pub mod distribution;
 mod format;

@@ -202,7 +202,7 @@ impl Percent {
     }
 
     /// Whether a number, uniform over all of `u64`, falls into this share.
-    const fn holds(self, number: u64) -> bool {
+    pub(crate) const fn holds(self, number: u64) -> bool {
         bucket(number) < self.0
     }
 }

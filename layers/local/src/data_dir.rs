@@ -169,6 +169,12 @@ impl DataDir {
         self.root.join("objects")
     }
 
+    /// The folder of captured predictions.
+    #[must_use]
+    pub fn captures_folder(&self) -> PathBuf {
+        self.root.join("captures")
+    }
+
     /// The folder of the vector tables.
     #[must_use]
     pub fn vectors_folder(&self) -> PathBuf {

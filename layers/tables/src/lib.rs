@@ -7,7 +7,9 @@
 //! 2. [`match_columns`] compares the columns with a [`Schema`] before anything runs.
 //! 3. [`plan`] cuts the input into shards at the boundaries of records, in one pass and in bounded memory.
 //! 4. [`ShardReader`] reads a shard into a [`Batch`] again and again. A bad row is a [`RowFault`]; the others go on.
-//! 5. [`PartWriter`] writes a shard's results; behind [`ResultLayout::head`], the parts of all shards are one file.
+//! 5. [`ResultPart`] writes a shard's results as CSV, JSON Lines or Parquet, and [`ResultFile`] makes one file of the
+//!    parts of all shards. ([`PartWriter`] is its half for text; behind [`ResultLayout::head`] such parts are one file.)
+//! 6. [`read_results`] reads a page of results back as JSON objects.
 //!
 //! The crate is synchronous and opens nothing by itself: the input is reached through [`RangeRead`].
 //!

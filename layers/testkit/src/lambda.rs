@@ -9,7 +9,7 @@ use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use mandi_core::{Clock, SystemClock};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 /// The secret that signs the tokens of [`token`].
@@ -133,6 +133,16 @@ struct Requests {
     send: mpsc::UnboundedSender<(String, Bytes)>,
     next: tokio::sync::Mutex<mpsc::UnboundedReceiver<(String, Bytes)>>,
     answers: Mutex<HashMap<String, mpsc::UnboundedSender<Chunk>>>,
+    extension: Extension,
+}
+
+/// The function's extension, where it registered one. The next request waits until it asks for its next event, as in
+/// Lambda.
+#[derive(Debug)]
+struct Extension {
+    is_registered: AtomicBool,
+    asks: Notify,
+    invoked: Notify,
 }
 
 impl Requests {
@@ -152,11 +162,14 @@ impl Requests {
 fn router(function: String) -> Router {
     let (send, next) = mpsc::unbounded_channel();
     let number = AtomicU64::new(0);
-    let requests = Requests { function, number, send, next: next.into(), answers: Mutex::default() };
+    let extension = Extension { is_registered: AtomicBool::new(false), asks: Notify::new(), invoked: Notify::new() };
+    let requests = Requests { function, number, send, next: next.into(), answers: Mutex::default(), extension };
     Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next_request))
         .route("/2018-06-01/runtime/invocation/{id}/response", post(answered))
         .route("/2018-06-01/runtime/invocation/{id}/error", post(failed))
+        .route("/2020-01-01/extension/register", post(register))
+        .route("/2020-01-01/extension/event/next", get(next_event))
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
         .fallback(gateway)
         .with_state(Arc::new(requests))
@@ -166,6 +179,10 @@ async fn next_request(State(requests): State<Arc<Requests>>) -> Response {
     let Some((id, event)) = requests.next.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
+    if requests.extension.is_registered.load(Ordering::SeqCst) {
+        requests.extension.asks.notified().await;
+        requests.extension.invoked.notify_one();
+    }
     let deadline_ms = SystemClock.now().plus(Duration::from_secs(120)).unix_ms().to_string();
     let arn = "arn:aws:lambda:ap-south-1:123456789012:function:tested".to_owned();
     let headers = [
@@ -174,6 +191,26 @@ async fn next_request(State(requests): State<Arc<Requests>>) -> Response {
         ("lambda-runtime-invoked-function-arn", arn),
     ];
     (headers, event).into_response()
+}
+
+async fn register(State(requests): State<Arc<Requests>>) -> Response {
+    requests.extension.is_registered.store(true, Ordering::SeqCst);
+    let registered = json!({"functionName": requests.function, "functionVersion": "1", "handler": "bootstrap"});
+    ([("lambda-extension-identifier", "extension-1")], axum::Json(registered)).into_response()
+}
+
+async fn next_event(State(requests): State<Arc<Requests>>) -> Response {
+    requests.extension.asks.notify_one();
+    requests.extension.invoked.notified().await;
+    let arn = "arn:aws:lambda:ap-south-1:123456789012:function:tested";
+    let event = json!({
+        "eventType": "INVOKE",
+        "deadlineMs": SystemClock.now().plus(Duration::from_secs(120)).unix_ms(),
+        "requestId": "request",
+        "invokedFunctionArn": arn,
+        "tracing": {"type": "X-Amzn-Trace-Id", "value": "Root=1"},
+    });
+    axum::Json(event).into_response()
 }
 
 /// Passes an answer on as it comes. It is read to its end even when nobody wants it any more, as Lambda does.

@@ -2,6 +2,8 @@
 //! against, and stand-ins for language-model providers that speak their wire formats. A dev-dependency only.
 #![expect(clippy::unwrap_used, reason = "everything here runs inside tests, where a panic is the report")]
 
+pub mod bus;
+pub mod captures;
 pub mod lambda;
 pub mod moto;
 pub mod objects;

@@ -1,4 +1,4 @@
-//! moto's server: DynamoDB and S3 on this machine, for the tests of the AWS adapters.
+//! moto's server: DynamoDB, S3, EventBridge and the like on this machine, for the tests of the AWS adapters.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -124,14 +124,70 @@ impl Server {
         self.request("PUT", &format!("/{name}"), "s3", "", place);
     }
 
+    /// Makes a delivery stream that puts what it gets under a prefix of a bucket, at once.
+    ///
+    /// # Panics
+    /// The server refuses.
+    pub fn create_delivery_stream(&self, name: &str, bucket: &str, prefix: &str) {
+        let stream = serde_json::json!({
+            "DeliveryStreamName": name,
+            "ExtendedS3DestinationConfiguration": {
+                "RoleARN": "arn:aws:iam::123456789012:role/captures",
+                "BucketARN": format!("arn:aws:s3:::{bucket}"),
+                "Prefix": prefix,
+            },
+        });
+        self.call("firehose", "Firehose_20150804.CreateDeliveryStream", &stream);
+    }
+
+    /// Makes a bus and a queue that gets all events of a source; returns the queue's URL.
+    ///
+    /// # Panics
+    /// The server refuses.
+    #[must_use]
+    pub fn create_bus(&self, name: &str, source: &str) -> String {
+        self.call("events", "AWSEvents.CreateEventBus", &serde_json::json!({ "Name": name }));
+        let queue = self.call("sqs", "AmazonSQS.CreateQueue", &serde_json::json!({ "QueueName": name }));
+        let pattern = serde_json::json!({ "source": [source] }).to_string();
+        let rule = serde_json::json!({ "Name": name, "EventBusName": name, "EventPattern": pattern });
+        self.call("events", "AWSEvents.PutRule", &rule);
+        let target = serde_json::json!({ "Id": "queue", "Arn": format!("arn:aws:sqs:ap-south-1:123456789012:{name}") });
+        let targets = serde_json::json!({ "Rule": name, "EventBusName": name, "Targets": [target] });
+        self.call("events", "AWSEvents.PutTargets", &targets);
+        queue["QueueUrl"].as_str().unwrap().to_owned()
+    }
+
+    /// Takes up to ten messages from a queue.
+    ///
+    /// # Panics
+    /// The server refuses.
+    #[must_use]
+    pub fn take_messages(&self, queue_url: &str) -> Vec<String> {
+        let receive = serde_json::json!({ "QueueUrl": queue_url, "MaxNumberOfMessages": 10 });
+        let answer = self.call("sqs", "AmazonSQS.ReceiveMessage", &receive);
+        let mut messages = Vec::new();
+        for message in answer["Messages"].as_array().into_iter().flatten() {
+            let delete = serde_json::json!({ "QueueUrl": queue_url, "ReceiptHandle": message["ReceiptHandle"] });
+            self.call("sqs", "AmazonSQS.DeleteMessage", &delete);
+            messages.push(message["Body"].as_str().unwrap().to_owned());
+        }
+        messages
+    }
+
     fn dynamodb(&self, operation: &str, body: &serde_json::Value) {
-        let headers =
-            format!("X-Amz-Target: DynamoDB_20120810.{operation}\r\nContent-Type: application/x-amz-json-1.0\r\n");
-        self.request("POST", "/", "dynamodb", &headers, &body.to_string());
+        self.call("dynamodb", &format!("DynamoDB_20120810.{operation}"), body);
+    }
+
+    /// A call of a service that speaks JSON; its answer.
+    fn call(&self, service: &str, target: &str, body: &serde_json::Value) -> serde_json::Value {
+        let headers = format!("X-Amz-Target: {target}\r\nContent-Type: application/x-amz-json-1.0\r\n");
+        let answer = self.request("POST", "/", service, &headers, &body.to_string());
+        let content = answer.split_once("\r\n\r\n").map_or("", |(_, content)| content);
+        serde_json::from_str(content).unwrap_or_default()
     }
 
     /// One request in plain HTTP: moto wants to see a credential's scope, and checks no signature.
-    fn request(&self, method: &str, path: &str, service: &str, headers: &str, body: &str) {
+    fn request(&self, method: &str, path: &str, service: &str, headers: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         write!(
             stream,
@@ -145,6 +201,7 @@ impl Server {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.split(' ').nth(1) == Some("200"), "moto refused {method} {path} {headers}: {answer}");
+        answer
     }
 }
 

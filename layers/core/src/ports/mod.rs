@@ -1,6 +1,8 @@
 //! The ports: what the platform needs of the outside, and nothing of how it is done.
 
 mod attachment;
+mod bus;
+mod capture_store;
 mod embedder;
 mod language_model;
 pub mod limits;
@@ -9,6 +11,11 @@ mod orchestrator;
 mod records;
 
 pub use attachment::content_disposition;
+pub use bus::{Bus, BusError, BusEvent, DamagedEvent, EventKind, MAX_EVENT_BYTES, Severity};
+pub use capture_store::{
+    CaptureError, CaptureLine, CaptureStore, LineTooLong, MAX_CAPTURE_BATCH_BYTES, MAX_CAPTURE_BATCH_LINES,
+    MAX_CAPTURE_LINE_BYTES,
+};
 pub use embedder::{Embedder, Embedding, EmbeddingModel, EmbeddingPurpose, Reranker, TokenSpans};
 pub use language_model::{
     Abilities, ChatMessage, Delta, FinishReason, Generation, GenerationStream, LanguageModel, ModelError, ModelRef,

@@ -86,11 +86,24 @@ impl LocalOrchestrator {
         &self.shared.tokens
     }
 
-    /// Takes up executions that nobody runs: call it at the start of a process, and now and then. Returns how many.
+    /// Takes up executions that nobody runs: call it now and then. Returns how many.
     ///
     /// # Errors
     /// The records cannot be read or written.
     pub async fn resume(&self) -> Result<usize, OrchestratorError> {
+        self.take(Lease::run_out).await
+    }
+
+    /// Takes up all executions: at the start of a process that holds the data folder alone, so that whoever ran them is
+    /// dead. Returns how many.
+    ///
+    /// # Errors
+    /// The records cannot be read or written.
+    pub async fn resume_all(&self) -> Result<usize, OrchestratorError> {
+        self.take(|_| Condition::Always).await
+    }
+
+    async fn take(&self, is_free: impl Fn(Timestamp) -> Condition + Send) -> Result<usize, OrchestratorError> {
         let parts = &self.shared.parts;
         let (mut taken, mut after) = (0, None);
         loop {
@@ -104,7 +117,7 @@ impl LocalOrchestrator {
                 let (lease, now) = (Lease::new(parts.lease), parts.clock.now());
                 let free = Condition::All(vec![
                     Condition::equals(store::STATUS, ExecutionStatus::Running.name()),
-                    Lease::run_out(now),
+                    is_free(now),
                 ]);
                 let update = lease.renewing(Update::new(), now);
                 match parts.records.update(&store::execution(&key), update, free).await {

@@ -1,5 +1,5 @@
 //! Executions in simulated time, for the tests of this crate.
-#![allow(
+#![expect(
     dead_code,
     clippy::unwrap_used,
     clippy::expect_used,

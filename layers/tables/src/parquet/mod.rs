@@ -1,5 +1,6 @@
 //! Parquet: its directory, its types, and the rows of a shard.
 
+mod expansion;
 mod read;
 mod rows;
 mod source;

@@ -13,6 +13,7 @@ use arrow_schema::{DataType, Schema, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
+use super::expansion::Expansion;
 use super::rows::Rows;
 use super::source::Source;
 use super::{directory, from_parquet, group_rows, guarded, malformed, options};
@@ -72,11 +73,12 @@ impl ParquetReader {
             _ => Arc::clone(field),
         });
         let schema = Arc::new(Schema::new(views.collect::<Vec<_>>()));
+        let source = Source::new(input, limits).guarding(Expansion::of(metadata.metadata()));
         let batches = guarded(|| {
             let parsed = Arc::clone(metadata.metadata());
             let metadata = ArrowReaderMetadata::try_new(parsed, options().with_schema(schema))?;
             let mask = ProjectionMask::roots(metadata.parquet_schema(), roots.iter().copied());
-            ParquetRecordBatchReaderBuilder::new_with_metadata(Source::new(input, limits), metadata)
+            ParquetRecordBatchReaderBuilder::new_with_metadata(source, metadata)
                 .with_row_groups(groups)
                 .with_projection(mask)
                 .with_batch_size(Batch::ROWS)

@@ -18,6 +18,9 @@ const TAIL_BYTES: u64 = 64 << 10;
 /// The largest row group that is read at once, in bytes.
 const GROUP_BYTES: u64 = 64 << 20;
 
+/// How far the library looks for the end of a page's header, in bytes.
+const HEADER_BYTES: u64 = 65 << 10;
+
 /// Rows, one behind the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rows {
@@ -67,7 +70,7 @@ pub(crate) fn open_rows(input: &Input, wanted: Rows, limits: &Limits) -> Result<
     for group in wanted.groups(&sizes).0 {
         let span = metadata.metadata().row_groups().get(group).and_then(span);
         if let Some(span) = span.filter(|span| span.end <= input.len() && span.end - span.start <= GROUP_BYTES) {
-            held.load(span)?;
+            held.load(span.start..(span.end + HEADER_BYTES).min(input.len()))?;
         }
     }
     let rows = sizes.iter().fold(0_u64, |sum, &rows| sum.saturating_add(rows));

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::expansion::Expansion;
 use crate::error::TableError;
 use crate::limits::Limits;
 use crate::range::{Input, RangeReader};
@@ -18,12 +19,18 @@ pub(crate) struct Source {
     input: Input,
     longest: usize,
     page_bytes: usize,
+    expansion: Expansion,
 }
 
 impl Source {
     pub(crate) fn new(input: &Input, limits: &Limits) -> Self {
         let longest = limits.footer_bytes.max(limits.page_bytes);
-        Self { input: Input::clone(input), longest, page_bytes: limits.page_bytes }
+        Self { input: Input::clone(input), longest, page_bytes: limits.page_bytes, expansion: Expansion::default() }
+    }
+
+    /// Looks at the pages of these codecs before they are decompressed.
+    pub(super) fn guarding(self, expansion: Expansion) -> Self {
+        Self { expansion, ..self }
     }
 }
 
@@ -53,7 +60,13 @@ impl ChunkReader for Source {
             let reason = format!("it has a part of {length} bytes, and at most {} are allowed here", self.longest);
             return Err(ParquetError::External(Box::new(super::malformed(reason))));
         }
-        self.input.read(start, length).map_err(external)
+        let bytes = self.input.read(start, length).map_err(external)?;
+        if self.expansion.is_within(&bytes, self.page_bytes as u64) {
+            Ok(bytes)
+        } else {
+            let reason = format!("a page expands to more than the {} bytes that are allowed here", self.page_bytes);
+            Err(ParquetError::External(Box::new(super::malformed(reason))))
+        }
     }
 }
 

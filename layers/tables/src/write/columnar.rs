@@ -22,8 +22,11 @@ const GROUP_ROWS: usize = 1 << 17;
 const GROUP_BYTES: usize = 32 << 20;
 /// About how large a page becomes, in bytes.
 const PAGE_BYTES: usize = 256 << 10;
-/// The writer by name; a version here would change parts that are written again after an update.
-const WRITER: &str = "mandi";
+/// The writer by name, in the form that parquet-mr parses. Our own version here would change the bytes of a part that
+/// is written again after an update.
+const WRITER: &str = "mandi version 1 (build 1)";
+/// The name of the schema.
+pub(super) const ROOT: &str = "results";
 
 /// The columns as Arrow names their types. Texts may be more than 2 GiB together.
 pub(super) fn schema(layout: &ResultLayout) -> SchemaRef {

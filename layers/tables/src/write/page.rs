@@ -127,8 +127,13 @@ fn of_parquet(
     if place > found.rows {
         return Err(misplaced(place));
     }
-    let schema = schema(layout, Some(Vec::new()));
-    let projection: Projection = match_columns(&schema, &found.columns).accept()?;
+    let schema = schema(layout, Some(&[]));
+    let matching = match_columns(&schema, &found.columns);
+    if let Some(absent) = matching.absent.first() {
+        let reason = format!("these are no results of the layout: there is no column `{}`", absent.name);
+        return Err(TableError::Malformed { format: "Parquet", reason });
+    }
+    let projection: Projection = matching.accept()?;
     let mut reader = ParquetReader::open_rows(&found.input, wanted, Arc::new(projection), limits)?;
     let mut lines = Lines::new(layout);
     let mut batch = Batch::new(&schema);
@@ -146,10 +151,12 @@ fn of_parquet(
 }
 
 /// The layout as what is wanted from a part.
-fn schema(layout: &ResultLayout, tokens: Option<Vec<String>>) -> Schema {
+fn schema(layout: &ResultLayout, tokens: Option<&[String]>) -> Schema {
     let columns = layout.columns().iter();
-    let spec =
-        |name: &str, kind| ColumnSpec { tokens: tokens.clone(), ..ColumnSpec::new(name, kind, Missing::Allowed) };
+    let spec = |name: &str, kind| ColumnSpec {
+        tokens: tokens.map(<[String]>::to_vec),
+        ..ColumnSpec::new(name, kind, Missing::Allowed)
+    };
     Schema::new(columns.map(|column| spec(&column.name, column.kind)).collect())
 }
 

@@ -36,6 +36,7 @@ impl<W: Write + Send> ParquetPart<W> {
         let schema = columnar::schema(&layout);
         let options = ArrowWriterOptions::new()
             .with_properties(columnar::properties(&layout))
+            .with_schema_root(columnar::ROOT.to_owned())
             // Readers then see the types of Parquet itself.
             .with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(sink, Arc::clone(&schema), options).map_err(from_writer)?;
@@ -56,7 +57,7 @@ impl<W: Write + Send> ParquetPart<W> {
     /// # Errors
     /// The sink does not take the last bytes.
     pub fn finish(self) -> Result<W, TableError> {
-        let mut sink = self.writer.into_inner().map_err(from_writer)?;
+        let mut sink = self.writer.into_inner().map_err(from_finish)?;
         sink.flush().map_err(TableError::Write)?;
         Ok(sink)
     }
@@ -74,7 +75,8 @@ impl<W: Write + Send> ParquetFile<W> {
     /// # Errors
     /// The sink does not take the first bytes.
     pub fn new(sink: W, layout: &ResultLayout) -> Result<Self, TableError> {
-        let schema = ArrowSchemaConverter::new().convert(&columnar::schema(layout)).map_err(from_writer)?;
+        let converter = ArrowSchemaConverter::new().schema_root(columnar::ROOT);
+        let schema = converter.convert(&columnar::schema(layout)).map_err(from_writer)?;
         let properties = Arc::new(columnar::properties(layout));
         let writer = SerializedFileWriter::new(sink, schema.root_schema_ptr(), properties).map_err(from_writer)?;
         Ok(Self { writer })
@@ -122,7 +124,7 @@ impl<W: Write + Send> ParquetFile<W> {
     /// # Errors
     /// The sink does not take the last bytes.
     pub fn finish(self) -> Result<W, TableError> {
-        let mut sink = self.writer.into_inner().map_err(from_writer)?;
+        let mut sink = self.writer.into_inner().map_err(from_finish)?;
         sink.flush().map_err(TableError::Write)?;
         Ok(sink)
     }
@@ -166,5 +168,13 @@ fn from_writer(error: ParquetError) -> TableError {
             Ok(error) => error.downcast::<TableError>().unwrap_or_else(TableError::Write),
             Err(other) => TableError::Results(other.to_string()),
         },
+    }
+}
+
+/// An error at the end, when what is buffered is written; the library keeps only the text of the sink's error then.
+fn from_finish(error: ParquetError) -> TableError {
+    match from_writer(error) {
+        TableError::Results(reason) => TableError::Write(io::Error::other(reason)),
+        other => other,
     }
 }
