@@ -319,7 +319,8 @@ pub(crate) enum Learns {
 
 /// A model's id in a definition; what is none of ours is no model of the tenant.
 pub(crate) fn model_id(text: &str, pointer: &str) -> Result<ModelId> {
-    let missing = || Problem::field(pointer, format!("there is no such model `{text}`")).of_kind(ProblemKind::Unprocessable);
+    let missing =
+        || Problem::field(pointer, format!("there is no such model `{text}`")).of_kind(ProblemKind::Unprocessable);
     ModelId::parse(text).ok_or_else(missing)
 }
 

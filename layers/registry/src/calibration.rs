@@ -146,7 +146,12 @@ impl NewCalibration {
         let (given, pointer) = match (&self.rows, &self.predictions) {
             (Some(rows), None) => (rows.len(), "/calibration/rows"),
             (None, Some(predictions)) => (predictions.len(), "/calibration/predictions"),
-            _ => return Err(Problem::field("/calibration", "give either `rows` or `predictions`, with their `outcomes`")),
+            _ => {
+                return Err(Problem::field(
+                    "/calibration",
+                    "give either `rows` or `predictions`, with their `outcomes`",
+                ));
+            }
         };
         if given != count {
             return Err(Problem::field(pointer, format!("there are {given}, and {count} outcomes")));
@@ -206,7 +211,8 @@ impl NewCalibration {
                     return Ok(());
                 }
                 let names: Vec<&str> = others().map(|output| output.name.as_str()).collect();
-                let detail = format!("the model has no output `{name}` of the role `other`; it has [{}]", names.join(", "));
+                let detail =
+                    format!("the model has no output `{name}` of the role `other`; it has [{}]", names.join(", "));
                 Err(Problem::field(POINTER, detail).of_kind(ProblemKind::Unprocessable))
             }
         }
@@ -259,7 +265,8 @@ impl NewCalibration {
                     classes.get(&outcome.to_string()).copied().ok_or_else(|| {
                         let names: Vec<&str> = classes.keys().take(10).map(String::as_str).collect();
                         let detail = format!("the model knows no class `{outcome}`; it knows {}", names.join(", "));
-                        Problem::field(format!("/calibration/outcomes/{row}"), detail).of_kind(ProblemKind::Unprocessable)
+                        Problem::field(format!("/calibration/outcomes/{row}"), detail)
+                            .of_kind(ProblemKind::Unprocessable)
                     })
                 };
                 rows().map(row).collect::<Result<_>>().map(Scores::Classes)

@@ -64,7 +64,10 @@ impl Known {
                 prediction.set = prediction.probabilities.as_ref().map(|known| {
                     let shares: Vec<f64> = known.iter().map(|(_, share)| *share).collect();
                     let named = |place: usize| known.get(place).map(|(name, _)| name.clone());
-                    ClassSet { classes: classes.set(&shares).into_iter().filter_map(named).collect(), coverage: of(level) }
+                    ClassSet {
+                        classes: classes.set(&shares).into_iter().filter_map(named).collect(),
+                        coverage: of(level),
+                    }
                 });
             } else {
                 let output = output(level, prediction, scale);
@@ -138,9 +141,7 @@ mod tests {
 
     /// As a version keeps it.
     fn calibration(method: &str, thresholds: &[(f64, f64)]) -> Value {
-        let level = |(coverage, threshold): &(f64, f64)| {
-            json!({"method": method, "coverage": coverage, "rows": 100, "threshold": threshold})
-        };
+        let level = |(coverage, threshold): &(f64, f64)| json!({"method": method, "coverage": coverage, "rows": 100, "threshold": threshold});
         let levels: Vec<Value> = thresholds.iter().map(level).collect();
         json!({"format": 1, "source": "rows", "scale": "spread", "levels": levels})
     }
@@ -169,7 +170,8 @@ mod tests {
     #[test]
     fn given_a_scale_that_says_nothing_then_that_row_alone_has_no_interval() {
         let known = known(&[output("price", "value", None)], calibration("normalised", &[(0.9, 2.0)]));
-        let width = |spread| told(&known, Intervals::Usual, priced(spread)).interval.map(|found| found.upper - found.lower);
+        let width =
+            |spread| told(&known, Intervals::Usual, priced(spread)).interval.map(|found| found.upper - found.lower);
         assert_eq!((width(3.0), width(0.0)), (Some(12.0), None));
     }
 

@@ -12,11 +12,11 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::calibration::{Asked, Calibration, NewCalibration};
-use crate::model::{Artifact, BackgroundInfo, Lineage, SampleCheck, Version};
-use crate::sample::{self, Background, Sample};
-use crate::registry::Registry;
-use crate::store;
 use crate::engines::{Loaded, sha256};
+use crate::model::{Artifact, BackgroundInfo, Lineage, SampleCheck, Version};
+use crate::registry::Registry;
+use crate::sample::{self, Background, Sample};
+use crate::store;
 
 /// The longest file of a model, in bytes.
 pub const MAX_ARTIFACT_BYTES: u64 = 256 * 1024 * 1024;

@@ -43,14 +43,21 @@ fn outcome() -> Value {
 async fn given_scores_when_they_are_fused_then_contributions_and_base_make_the_value() {
     let Platform { client, .. } = &platform().await;
     define(client, "price", &brokers()).await;
-    let answer = fuse(client, "price", &json!({"scores": {"near": 101.0, "far": {"score": 120.0, "confidence": 0.5}}})).await;
+    let answer =
+        fuse(client, "price", &json!({"scores": {"near": 101.0, "far": {"score": 120.0, "confidence": 0.5}}})).await;
     assert_eq!((number(&answer["value"]), number(&answer["base"])), (110.5, 0.0));
     let members = answer["members"].as_array().unwrap();
     let sum: f64 = members.iter().map(|member| number(&member["contribution"])).sum();
     assert!((sum - 110.5).abs() < ROUNDING, "{answer}");
     let told: Vec<_> = members
         .iter()
-        .map(|member| (member["member"].as_str().unwrap(), number(&member["weight"]), member["confidence_source"].as_str().unwrap()))
+        .map(|member| {
+            (
+                member["member"].as_str().unwrap(),
+                number(&member["weight"]),
+                member["confidence_source"].as_str().unwrap(),
+            )
+        })
         .collect();
     assert_eq!(told, [("near", 0.5, "earned"), ("far", 0.5, "stated")]);
     assert!(answer["kept_until"].is_string() && answer["version"] == 1, "{answer}");
@@ -148,7 +155,8 @@ async fn given_models_and_a_score_then_each_is_told_with_its_version_and_who_fai
     let single = predict(client, &model, &json!({"rows": [lot()]})).await.expect(200);
     let probability = number(&single["predictions"][0]["probabilities"]["A"]);
     let members = answer["members"].as_array().unwrap();
-    let told: Vec<_> = members.iter().map(|member| (member["member"].as_str().unwrap(), &member["model_version"])).collect();
+    let told: Vec<_> =
+        members.iter().map(|member| (member["member"].as_str().unwrap(), &member["model_version"])).collect();
     assert_eq!(told, [("pinned", &json!(2)), ("served", &json!(1)), ("inspector", &Value::Null)]);
     assert!((number(&members[0]["score"]) - probability).abs() < ROUNDING, "{answer}");
     // Weights 1, 1 and 2 of those that are left.
@@ -239,7 +247,9 @@ async fn given_a_history_when_rolled_back_then_older_weights_hold_as_a_new_versi
         .as_array()
         .unwrap()
         .iter()
-        .map(|entry| (entry["version"].as_u64().unwrap(), entry["cause"].as_str().unwrap(), entry["by"].as_str().unwrap()))
+        .map(|entry| {
+            (entry["version"].as_u64().unwrap(), entry["cause"].as_str().unwrap(), entry["by"].as_str().unwrap())
+        })
         .collect();
     let by = |version, cause| (version, cause, "admin");
     let expected = [by(5, "rolled_back"), by(4, "rolled_back"), by(3, "learned"), by(2, "learned"), by(1, "defined")];
@@ -289,7 +299,8 @@ async fn given_a_question_that_does_not_fit_then_the_refusal_names_the_field() {
     }
     let body = json!({"row": lot(), "scores": {"inspector": [1]}});
     client.post("/v1/fusion/grade", &body).await.expect_problem(400, "invalid-request", "/scores/inspector");
-    let gone = json!({"members": [{"name": "model", "model": "mdl_00000000000000000000000000000000"}], "method": "vote"});
+    let gone =
+        json!({"members": [{"name": "model", "model": "mdl_00000000000000000000000000000000"}], "method": "vote"});
     client.put("/v1/fusion/other", &gone).await.expect_problem(422, "unprocessable", "/members/0/model");
     let gone = json!({"members": [{"name": "model", "model": model, "version": 9}], "method": "vote"});
     client.put("/v1/fusion/other", &gone).await.expect_problem(422, "unprocessable", "/members/0/version");

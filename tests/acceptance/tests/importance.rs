@@ -19,7 +19,10 @@ async fn importance(client: &Client, model: &str, body: &Value) -> Answer {
 
 fn by_feature(answer: &Value) -> BTreeMap<String, f64> {
     let listed = answer["importance"].as_array().unwrap();
-    listed.iter().map(|one| (one["feature"].as_str().unwrap().to_owned(), one["importance"].as_f64().unwrap())).collect()
+    listed
+        .iter()
+        .map(|one| (one["feature"].as_str().unwrap().to_owned(), one["importance"].as_f64().unwrap()))
+        .collect()
 }
 
 fn sample() -> Vec<Value> {
@@ -93,7 +96,13 @@ async fn given_a_linear_model_then_estimates_with_their_standard_error_hold_its_
     let version = json!({"signature": {"inputs": inputs}, "background": {"rows": rows}});
     register(client, &model, LINEAR, &version).await.expect(201);
     // Of a linear model a feature contributes its coefficient times its distance from the background's mean.
-    let at = |place: usize| names.iter().enumerate().map(|(own, name)| ((*name).to_owned(), json!(u8::from(own == place)))).collect::<Value>();
+    let at = |place: usize| {
+        names
+            .iter()
+            .enumerate()
+            .map(|(own, name)| ((*name).to_owned(), json!(u8::from(own == place))))
+            .collect::<Value>()
+    };
     let corners: Vec<Value> = (0..=names.len()).map(at).collect();
     let told = predict(client, &model, &json!({"rows": corners, "version": 1})).await.expect(200);
     let output = |place: usize| told["predictions"][place]["value"].as_f64().unwrap();

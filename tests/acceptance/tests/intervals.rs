@@ -173,7 +173,7 @@ fn drawn(answers: &[Value], seed: u64) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn given_held_out_classes_when_fresh_rows_are_predicted_then_sets_hold_the_stated_share_of_them() {
+async fn given_held_out_classes_when_fresh_rows_are_predicted_then_sets_hold_the_stated_share_of_them_in_batches_too() {
     let Platform { client, .. } = &platform().await;
     let Grades { file, version } = grades();
     let plain = model(client, "plain").await;
@@ -193,6 +193,13 @@ async fn given_held_out_classes_when_fresh_rows_are_predicted_then_sets_hold_the
     assert_eq!(found[0]["set"]["coverage"], 0.8);
     // Scores of a forest have ties, with which a set may hold more than it has to.
     assert!(measured > 0.8 - TOLERANCE, "{measured}");
+    let table = lots(5);
+    deploy(client, &calibrated, 1, &json!({})).await.expect(200);
+    let job = predicted(client, &calibrated, ("lots.csv", table.into()), &json!({"output": {"format": "jsonl"}})).await;
+    let file = String::from_utf8(whole(client, &job).await).unwrap();
+    let first: Value = serde_json::from_str(file.lines().next().unwrap()).unwrap();
+    let single = answers(client, &calibrated, &rows[..1], &json!(true)).await;
+    assert_eq!(first["set"], single[0]["set"]["classes"].to_string());
     let all = found.iter().filter(|answer| answer["set"]["classes"].as_array().unwrap().len() > 2).count();
     assert!(share(all, found.len()) < 0.5, "sets of all classes say nothing");
 }

@@ -124,10 +124,8 @@ fn check(stored: &Stored, question: &Question) -> Result<()> {
 /// Whether each column of the common row is of some model. Where a model failed, nobody knows its columns.
 fn check_columns(row: Option<&Map<String, Value>>, bounds: Vec<Option<Arc<Bound>>>) -> Result<()> {
     let (Some(row), Some(bounds)) = (row, bounds.into_iter().collect::<Option<Vec<_>>>()) else { return Ok(()) };
-    let known: BTreeSet<&str> = bounds
-        .iter()
-        .flat_map(|bound| bound.signature().inputs.iter().map(|feature| feature.name.as_str()))
-        .collect();
+    let known: BTreeSet<&str> =
+        bounds.iter().flat_map(|bound| bound.signature().inputs.iter().map(|feature| feature.name.as_str())).collect();
     match row.keys().find(|name| !known.contains(name.as_str())) {
         Some(name) => {
             let detail = if known.is_empty() { "no member takes the row" } else { "no model has such a feature" };
@@ -209,8 +207,7 @@ fn opinion(method: Method, class: Option<&str>, answer: &Prediction) -> Opinion 
 mod tests {
     use super::*;
 
-    const SUM: Method =
-        Method::WeightedSum { learning: mandi_learning::fusion::Learning::Fixed, loss_range: 1.0 };
+    const SUM: Method = Method::WeightedSum { learning: mandi_learning::fusion::Learning::Fixed, loss_range: 1.0 };
     const VOTE: Method = Method::Vote { learning: mandi_learning::fusion::Learning::Fixed };
 
     fn graded() -> Prediction {

@@ -59,7 +59,8 @@ pub(super) fn check(given: &[GivenOutcome]) -> Result<()> {
     }
     let of_answers = given.iter().filter(|one| matches!(one.of, Of::Answer(_))).count();
     if of_answers > MAX_MARKS {
-        let detail = format!("{of_answers} of them name an answer; up to {MAX_MARKS} may, send the others in another call");
+        let detail =
+            format!("{of_answers} of them name an answer; up to {MAX_MARKS} may, send the others in another call");
         return Err(Problem::field("/outcomes", detail));
     }
     Ok(())
@@ -82,7 +83,9 @@ pub(super) async fn resolve(
             Of::Opinions(opinions) => Ok((opinions.clone(), None)),
             Of::Answer(id) => match FusedAnswerId::parse(id) {
                 None => Err("there is no such answer".to_owned()),
-                Some(id) if !named.insert(id.clone()) => Err("another outcome of this call is of the same answer".to_owned()),
+                Some(id) if !named.insert(id.clone()) => {
+                    Err("another outcome of this call is of the same answer".to_owned())
+                }
                 Some(id) => match store.answer(tenant, name, &id).await? {
                     KeptAnswer::Waiting(opinions) => Ok((opinions, Some(id))),
                     KeptAnswer::Learned => Err("this answer was learned from already".to_owned()),

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use mandi_core::audit::{AuditTrail, Event};
 use mandi_core::ids::FusedAnswerId;
-use mandi_core::ports::{
-    Condition, Key, Order, Partition, Query, Range, Record, Records, RecordsError, Update, Write,
-};
+use mandi_core::ports::{Condition, Key, Order, Partition, Query, Range, Record, Records, RecordsError, Update, Write};
 use mandi_core::{Principal, Problem, Result, TenantId, Timestamp};
 use mandi_learning::fusion::Opinions;
 

@@ -356,8 +356,7 @@ fn opinions(given: BTreeMap<String, GivenScore>, pointer: &str) -> Result<BTreeM
             GivenScore::SureScore(SureScore { score, confidence }) => Opinion::Score { value: score, confidence },
             GivenScore::SureLabel(SureLabel { label, confidence }) => Opinion::Label { label, confidence },
         };
-        let too_long =
-            matches!(&opinion, Opinion::Label { label, .. } if label.chars().count() > MAX_LABEL_CHARACTERS);
+        let too_long = matches!(&opinion, Opinion::Label { label, .. } if label.chars().count() > MAX_LABEL_CHARACTERS);
         match too_long {
             true => {
                 let detail = format!("a label is at most {MAX_LABEL_CHARACTERS} characters");

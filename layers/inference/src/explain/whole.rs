@@ -5,7 +5,8 @@
 //! permutation of its features, with a standard error.
 
 use super::{
-    Budget, Contributions, ExplainFault, Game, Grouping, MAX_BACKGROUND, Rows, Space, TreeExplainer, importance, permutation,
+    Budget, Contributions, ExplainFault, Game, Grouping, MAX_BACKGROUND, Rows, Space, TreeExplainer, importance,
+    permutation,
 };
 use crate::onnx::trees_of::{TreeScores, Trees};
 use crate::onnx::{Model, ModelRunFault};
