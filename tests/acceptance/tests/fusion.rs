@@ -213,7 +213,10 @@ async fn given_a_stacked_fusion_when_outcomes_are_a_line_of_the_scores_then_it_f
     assert!((number(&answer["value"]) - 8.0).abs() < 1e-6 && (number(&answer["base"]) - 3.0).abs() < 1e-6, "{answer}");
     let members = json!([{"name": "a"}, {"name": "b"}]);
     define(client, "odds", &json!({"members": members, "method": "logistic"})).await;
-    let row = |place: u32| json!({"scores": {"a": if place % 2 == 0 { 0.9 } else { 0.1 }, "b": 0.5}, "truth": place % 2 == 0});
+    let row = |place: u32| {
+        let came = place.is_multiple_of(2);
+        json!({"scores": {"a": if came { 0.9 } else { 0.1 }, "b": 0.5}, "truth": came})
+    };
     learn(client, "odds", (0..100).map(row).collect()).await;
     let answer = fuse(client, "odds", &json!({"scores": {"a": 0.9, "b": 0.5}})).await;
     assert!(number(&answer["probability"]) > 0.9, "{answer}");

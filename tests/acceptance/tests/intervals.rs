@@ -120,7 +120,7 @@ async fn given_no_wish_for_an_interval_then_the_answer_has_what_the_model_itself
     let calibration = json!({"rows": rows, "outcomes": outcomes});
     register(client, &model, PRICES, &prices(&calibration)).await.expect(201);
     let row = json!({"quality": 5, "volatility": 1});
-    let own = answers(client, &model, &[row.clone()], &json!(false)).await;
+    let own = answers(client, &model, std::slice::from_ref(&row), &json!(false)).await;
     assert_eq!(own[0]["interval"], json!({"lower": 148.0, "upper": 152.0, "coverage": 0.5}));
     let calibrated = answers(client, &model, &[row], &json!(true)).await;
     assert_eq!(calibrated[0]["interval"]["coverage"], 0.95);

@@ -91,10 +91,7 @@ pub(crate) struct FuseRequest {
 
 /// What a member says: a score, a label, or either with how sure it is.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(
-    untagged,
-    expecting = "a number, a label, or an object with `score` or `label` and perhaps `confidence` is expected"
-)]
+#[serde(untagged, try_from = "Value")]
 pub(crate) enum GivenScore {
     /// A score: a value, or the probability of the positive class.
     Score(f64),
@@ -126,6 +123,26 @@ pub(crate) struct SureLabel {
     /// How sure, 0 to 1.
     #[serde(default)]
     confidence: Option<f64>,
+}
+
+impl TryFrom<Value> for GivenScore {
+    type Error = String;
+
+    fn try_from(given: Value) -> Result<Self, String> {
+        let sure = |error: serde_json::Error| error.to_string();
+        match given {
+            Value::Number(score) => score.as_f64().map(Self::Score).ok_or_else(|| format!("{score} is no score")),
+            Value::String(label) => Ok(Self::Label(label)),
+            Value::Object(fields) if fields.contains_key("label") => {
+                serde_json::from_value(Value::Object(fields)).map(Self::SureLabel).map_err(sure)
+            }
+            Value::Object(fields) => {
+                serde_json::from_value(Value::Object(fields)).map(Self::SureScore).map_err(sure)
+            }
+            _ => Err("a number, a label, or an object with `score` or `label` and perhaps `confidence` is expected"
+                .to_owned()),
+        }
+    }
 }
 
 /// What came.
