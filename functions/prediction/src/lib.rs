@@ -1,7 +1,8 @@
-//! Models over HTTP: their registry, predictions by them, rollouts.
+//! Models over HTTP: their registry, predictions by them, rollouts, fusion.
 //!
 //! `router` serves Lambda and laptop alike; what it needs of the outside is in [`PredictionState`].
 
+mod fusion;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 mod routes;

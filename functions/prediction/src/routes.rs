@@ -1,6 +1,8 @@
 //! The routes of the prediction function.
 
 mod audit;
+mod fusion;
+mod importance;
 mod models;
 mod predict;
 mod rollout;
@@ -24,5 +26,11 @@ pub(crate) fn all() -> OpenApiRouter<PredictionState> {
         .routes(routes!(rollout::roll_back))
         .routes(routes!(rollout::get))
         .routes(routes!(predict::predict))
+        .routes(routes!(importance::importance))
+        .routes(routes!(fusion::get, fusion::define, fusion::fuse, fusion::delete))
+        .routes(routes!(fusion::list))
+        .routes(routes!(fusion::learn))
+        .routes(routes!(fusion::roll_back))
+        .routes(routes!(fusion::freeze))
         .routes(routes!(audit::list))
 }

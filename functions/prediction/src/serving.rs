@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 
 use mandi_core::ids::ModelId;
 use mandi_core::{FieldError, Principal, Problem, ProblemKind, Result, TenantId};
-use mandi_inference::explain::Game;
 use mandi_inference::signature::{Bound, CellFault, Prediction, Row};
 use mandi_learning::rollout::{Arm, Choice, Subject};
-use mandi_registry::{Answer, Candidate, Ready, Registry, Stage, StageName, Versions, escaped};
+use mandi_registry::{Answer, Candidate, Ready, Registry, Stage, StageName, Versions, Wanted, escaped};
 use moka::future::Cache;
 use serde_json::Value as Json;
 
@@ -35,10 +34,22 @@ pub(crate) struct Asked {
     pub(crate) version: Option<u32>,
     /// Which stage.
     pub(crate) stage: StageName,
-    /// Whether answers are explained, and by which game.
-    pub(crate) explained: Option<Game>,
+    /// What answers are to have besides predictions.
+    pub(crate) wanted: Wanted,
+    /// What becomes of columns that the model does not have.
+    pub(crate) strange: Strange,
     /// By what the arm of a trial is chosen; each call by itself when not given.
     pub(crate) key: Option<String>,
+}
+
+/// What becomes of columns of a row that the model does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Strange {
+    /// They are faults.
+    #[default]
+    Refused,
+    /// They are passed over: they are for other models.
+    PassedOver,
 }
 
 /// The answer for a row, or what is wrong with it.
@@ -103,6 +114,10 @@ impl Serving {
         version: u32,
         asked: &Asked,
     ) -> Result<Served> {
+        // What a version was registered without is no failure of its own.
+        if let Ok(ready) = self.versions.ready(&trial.tenant, &trial.model, version).await {
+            ready.check(asked.wanted)?;
+        }
         let begun = Instant::now();
         let served = self.serve(&trial.tenant, &trial.model, version, asked).await;
         let answers =
@@ -116,7 +131,7 @@ impl Serving {
         let control = predictions(served);
         let serving = self.clone();
         tokio::spawn(async move {
-            let asked = Asked { explained: None, ..asked };
+            let asked = Asked { wanted: Wanted::default(), ..asked };
             match serving.counted((&trial, &candidate), Arm::Treatment, version, &asked).await {
                 Ok(shadow) => serving.traffic.compare(&trial, &candidate, &control, &predictions(&shadow)),
                 Err(problem) => tracing::info!(causes = problem.causes(), detail = problem.detail, "a shadow failed"),
@@ -129,7 +144,7 @@ impl Serving {
         let mut good = Vec::with_capacity(asked.rows.len());
         let mut answers: Vec<Option<Vec<FieldError>>> = Vec::with_capacity(asked.rows.len());
         for (place, row) in asked.rows.iter().enumerate() {
-            answers.push(match read(ready, place, row) {
+            answers.push(match read(ready, place, row, asked.strange) {
                 Ok(cells) => {
                     good.push(cells);
                     None
@@ -137,7 +152,7 @@ impl Serving {
                 Err(faults) => Some(faults),
             });
         }
-        let mut found = self.versions.answer(ready, Arc::new(good), asked.explained).await?.into_iter();
+        let mut found = self.versions.answer(ready, Arc::new(good), asked.wanted).await?.into_iter();
         let answered = answers.into_iter().map(|faults| match faults {
             Some(faults) => Ok(Err(faults)),
             None => found.next().map(Ok).ok_or_else(|| Problem::internal("a row has no answer")),
@@ -159,12 +174,20 @@ impl Serving {
     }
 }
 
-fn read(ready: &Ready, place: usize, row: &Json) -> std::result::Result<Row, Vec<FieldError>> {
+fn read(ready: &Ready, place: usize, row: &Json, strange: Strange) -> std::result::Result<Row, Vec<FieldError>> {
     let Json::Object(row) = row else {
         let detail = "a row is an object with a value by feature".to_owned();
         return Err(vec![FieldError { pointer: format!("/rows/{place}"), detail }]);
     };
-    ready.bound.signature().read_row(row).map_err(|faults| {
+    let signature = ready.bound.signature();
+    let read = match strange {
+        Strange::Refused => signature.read_row(row),
+        Strange::PassedOver => {
+            let known = |(name, _): &(&String, &Json)| signature.position(name).is_some();
+            signature.read_row(&row.iter().filter(known).map(|(name, value)| (name.clone(), value.clone())).collect())
+        }
+    };
+    read.map_err(|faults| {
         let named = |fault: CellFault| FieldError {
             pointer: format!("/rows/{place}/{}", escaped(&fault.column)),
             detail: fault.detail,
@@ -185,7 +208,8 @@ fn trial(tenant: &TenantId, model: &ModelId, stage: StageName, candidate: &Candi
     Trial { tenant: tenant.clone(), model: model.clone(), stage, rollout: candidate.rollout_id.clone() }
 }
 
-fn nothing_serves(stage: StageName) -> Problem {
+/// What a caller is told who asks a stage where nothing serves.
+pub(crate) fn nothing_serves(stage: StageName) -> Problem {
     let detail = format!(
         "no version serves in {}; deploy one (`POST /v1/models/{{id}}/deploy`), or name a `version`",
         stage.name()

@@ -12,6 +12,7 @@ use mandi_core::uploads::Uploads;
 use mandi_http::Gate;
 use mandi_registry::{Engines, Registry, Versions};
 
+use crate::fusion::Fusions;
 use crate::serving::Serving;
 use crate::traffic::Traffic;
 
@@ -40,6 +41,8 @@ pub struct PredictionState {
     pub(crate) serving: Serving,
     pub(crate) traffic: Traffic,
     pub(crate) audit: AuditTrail,
+    pub(crate) versions: Versions,
+    pub(crate) fusions: Fusions,
     uploads: Uploads,
 }
 
@@ -51,10 +54,13 @@ impl PredictionState {
         let uploads = Uploads::new(records.clone(), objects.clone(), clock.clone());
         let audit = AuditTrail::new(records.clone(), clock.clone());
         let engines = Engines::new(objects.clone(), model_cache_bytes, inference_timeout);
-        let registry = Registry::new(records, objects, clock.clone(), audit.clone(), engines.clone(), uploads.clone());
-        let traffic = Traffic::new(registry.clone(), clock);
-        let serving = Serving::new(registry.clone(), Versions::new(registry.clone(), engines), traffic.clone());
-        Self { gate, serving, traffic, registry, audit, uploads }
+        let registry =
+            Registry::new(records.clone(), objects, clock.clone(), audit.clone(), engines.clone(), uploads.clone());
+        let traffic = Traffic::new(registry.clone(), clock.clone());
+        let versions = Versions::new(registry.clone(), engines);
+        let serving = Serving::new(registry.clone(), versions.clone(), traffic.clone());
+        let fusions = Fusions::new(records, clock, audit.clone(), registry.clone(), serving.clone());
+        Self { gate, serving, traffic, registry, audit, versions, fusions, uploads }
     }
 
     /// Files that are sent for later use, to be removed when nobody uses them.

@@ -77,6 +77,11 @@ id!(
     "rol_"
 );
 id!(
+    /// An answer of a fusion.
+    FusedAnswerId,
+    "fus_"
+);
+id!(
     /// An entry of the audit trail.
     AuditId,
     "aud_"

@@ -158,6 +158,13 @@ impl Fusion {
         Self { format: crate::Format, definition, mode: Mode::Learning, current }
     }
 
+    /// The same under another definition: nothing of what was learned is kept, versions go on.
+    #[must_use]
+    pub fn redefined(&self, definition: Definition, at_ms: i64) -> Self {
+        let learned = Learned::first(&definition);
+        Self { definition, ..self.clone() }.next(Cause::Defined, learned, at_ms)
+    }
+
     /// As it was defined.
     #[must_use]
     pub const fn definition(&self) -> &Definition {
@@ -258,8 +265,19 @@ impl Learned {
         }
     }
 
-    /// The confidence that a member earned.
-    fn earned(&self, place: usize) -> f64 {
+    /// What is added to the weighted scores of a stacked fusion; 0 for sums and votes.
+    #[must_use]
+    pub fn intercept(&self) -> f64 {
+        match self {
+            Self::Weights { .. } => 0.0,
+            Self::Ridge { intercept, .. } => *intercept,
+            Self::Logistic { belief, .. } => belief.intercept(),
+        }
+    }
+
+    /// The confidence that a member earned, by its place in the definition: 0 to 1.
+    #[must_use]
+    pub fn earned(&self, place: usize) -> f64 {
         match self {
             Self::Weights { records, .. } => records.get(place).copied().unwrap_or_default().confidence(),
             Self::Ridge { moments, .. } | Self::Logistic { moments, .. } => {

@@ -265,3 +265,14 @@ fn given_a_fusion_when_it_is_stored_then_it_is_read_back_and_a_changed_one_is_re
         assert!(from_value::<Fusion>(newer).is_err());
     }
 }
+
+#[test]
+fn given_what_was_learned_when_a_fusion_is_defined_anew_then_it_begins_at_the_new_weights_and_versions_go_on() {
+    let learned = sum(&share(1.0, 0.01), [1.0, 1.0]);
+    let learned = learned.learn(&[outcome([("a", score(1.0)), ("b", score(9.0))], 1.0)], 2_000).unwrap().fusion;
+    let other = sum(&share(1.0, 0.01), [3.0, 1.0]).definition().clone();
+    let anew = learned.frozen(2_500).redefined(other, 3_000);
+    assert_eq!((anew.current().version, anew.current().cause, anew.current().at_ms), (3, Cause::Defined, 3_000));
+    assert_eq!(weights(&anew), [0.75, 0.25]);
+    assert_eq!(anew.mode(), Mode::Frozen { since_ms: 2_500 });
+}

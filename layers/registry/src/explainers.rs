@@ -20,7 +20,7 @@ const MOST_EXPLAINERS: u64 = 4;
 struct Of {
     artifact: ObjectKey,
     background: ObjectKey,
-    is_path_dependent: bool,
+    game: Game,
 }
 
 /// Makes explainers.
@@ -46,8 +46,7 @@ impl Explainers {
         bound: &Arc<Bound>,
         game: Game,
     ) -> Result<Arc<ModelExplainer>> {
-        let is_path_dependent = game == Game::PathDependent;
-        let of = Of { artifact: artifact.clone(), background: background.clone(), is_path_dependent };
+        let of = Of { artifact: artifact.clone(), background: background.clone(), game };
         let make = async {
             let (file, rows) = (self.engines.kept(artifact).await?, self.engines.kept(background).await?);
             let bound = bound.clone();

@@ -3,8 +3,10 @@
 //! A version is checked when it is registered and never changes; which version serves is said by stages, and every change
 //! is in the audit trail. What a function needs of the outside are the ports `Records` and `Objects`.
 
+mod calibration;
 mod engines;
 mod explainers;
+mod intervals;
 mod model;
 mod ready;
 mod register;
@@ -13,10 +15,12 @@ mod sample;
 mod stages;
 mod store;
 
-pub use engines::{Engines, Loaded};
+pub use calibration::{Calibration, CalibrationMethod, CalibrationSource, HeldOutPrediction, NewCalibration};
+pub use engines::{Engines, Loaded, sha256};
+pub use intervals::Intervals;
 pub use model::{Artifact, BackgroundInfo, Lineage, Model, SampleCheck, Version};
-pub use ready::{Answer, Ready, Versions};
+pub use ready::{Answer, Ready, Versions, Wanted};
 pub use register::{ArtifactSource, MAX_ARTIFACT_BYTES, NewVersion};
 pub use registry::{Described, Registry};
-pub use sample::{Background, Expected, Sample, escaped, made_up};
+pub use sample::{Background, Expected, Sample, escaped, made_up, read_rows};
 pub use stages::{Candidate, GuardSettings, RolledBack, Rollout, Split, Stage, StageName};

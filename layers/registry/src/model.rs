@@ -8,6 +8,8 @@ use mandi_inference::signature::Signature;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::calibration::Calibration;
+
 /// A model: a name, under which versions are registered.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Model {
@@ -95,6 +97,9 @@ pub struct Version {
     /// What answers are compared with when they are explained, when that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub background: Option<BackgroundInfo>,
+    /// What its intervals are calibrated by, when that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// Metrics of its training, by name.
     #[serde(default)]
     pub metrics: BTreeMap<String, f64>,

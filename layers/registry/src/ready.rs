@@ -12,8 +12,10 @@ use moka::future::Cache;
 
 use crate::engines::{Engines, Loaded};
 use crate::explainers::Explainers;
+use crate::intervals::{Intervals, Known};
 use crate::model::Version;
 use crate::registry::Registry;
+use crate::sample::kept_rows;
 use crate::store::artifact_key;
 
 /// How many versions' signatures are kept in memory.
@@ -28,16 +30,43 @@ pub struct Ready {
     pub bound: Arc<Bound>,
     artifact: ObjectKey,
     background: Option<ObjectKey>,
+    known: Known,
 }
 
 impl Ready {
-    /// What the outputs of its file say of `rows` rows, in their order.
+    /// What the outputs of its file say of `rows` rows, in their order, with the intervals of its calibration where it
+    /// has one.
     ///
     /// # Errors
     /// They are not what its signature says: our fault, because that was checked.
     pub fn predictions(&self, rows: usize, outputs: &[Value]) -> Result<Vec<Prediction>> {
-        self.bound.predictions(rows, outputs).map_err(Problem::internal)
+        let mut predictions = self.bound.predictions(rows, outputs).map_err(Problem::internal)?;
+        if let Ok(Some(level)) = self.known.level(Intervals::Usual) {
+            self.known.tell(level, &mut predictions);
+        }
+        Ok(predictions)
     }
+
+    /// Checks that it was registered with what answers are to have.
+    ///
+    /// # Errors
+    /// `unprocessable`, with the way out.
+    pub fn check(&self, wanted: Wanted) -> Result<()> {
+        self.known.level(wanted.intervals)?;
+        if wanted.explained.is_some() && self.background.is_none() {
+            return Err(no_background());
+        }
+        Ok(())
+    }
+}
+
+/// What answers are to have besides predictions.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// What each feature contributes, by this game.
+    pub explained: Option<Game>,
+    /// Intervals, or sets of classes.
+    pub intervals: Intervals,
 }
 
 /// The answer for a row.
@@ -79,8 +108,9 @@ impl Versions {
         let artifact = artifact_key(tenant, id, &found.artifact.sha256);
         let background = found.background.map(|background| artifact_key(tenant, id, &background.sha256));
         let loaded = self.engines.load(&artifact).await?;
+        let known = Known::new(&found.signature, found.calibration);
         let bound = Bound::new(found.signature, &loaded.model().signature().inputs).map_err(Problem::internal)?;
-        let ready = Arc::new(Ready { version, artifact, background, bound: Arc::new(bound) });
+        let ready = Arc::new(Ready { version, artifact, background, known, bound: Arc::new(bound) });
         self.ready.insert(key, ready.clone()).await;
         Ok(ready)
     }
@@ -102,26 +132,52 @@ impl Versions {
         self.explainers.explainer((&ready.artifact, background), &ready.bound, game).await
     }
 
-    /// Runs good rows, and explains their answers where a game is named. One answer for each row, in their order.
+    /// The rows of a version's background.
+    ///
+    /// # Errors
+    /// `unprocessable`: it has none.
+    pub async fn background(&self, ready: &Ready) -> Result<Vec<Row>> {
+        let background = ready.background.as_ref().ok_or_else(no_background)?;
+        kept_rows(&ready.bound, &self.engines.kept(background).await?)
+    }
+
+    /// Explains answers that a version gave for some rows, in their order.
+    ///
+    /// # Errors
+    /// `unprocessable` when they cannot be explained; `unavailable` when it takes too long.
+    pub async fn explain(
+        &self,
+        ready: &Ready,
+        game: Game,
+        (rows, answers): (Arc<Vec<Row>>, Vec<Prediction>),
+    ) -> Result<Vec<Explanation>> {
+        let (loaded, explainer) = (self.loaded(ready).await?, self.explainer(ready, game).await?);
+        let bound = ready.bound.clone();
+        let explained = self.engines.compute(move || explainer.explain((loaded.model(), &bound), &rows, &answers));
+        explained.await?.map_err(refused)
+    }
+
+    /// Runs good rows, and gives their answers what is wanted. One answer for each row, in their order.
     ///
     /// # Errors
     /// `unprocessable` when the model cannot take the rows or its answers cannot be explained; `unavailable` when it
     /// takes too long.
-    pub async fn answer(&self, ready: &Ready, rows: Arc<Vec<Row>>, explained: Option<Game>) -> Result<Vec<Answer>> {
+    pub async fn answer(&self, ready: &Ready, rows: Arc<Vec<Row>>, wanted: Wanted) -> Result<Vec<Answer>> {
+        let level = ready.known.level(wanted.intervals)?;
         if rows.is_empty() {
             return Ok(Vec::new());
         }
         let loaded = self.loaded(ready).await?;
-        let outputs = self.engines.run(loaded.clone(), ready.bound.clone(), rows.clone()).await?;
-        let predictions = ready.predictions(rows.len(), &outputs)?;
-        let Some(game) = explained else {
+        let outputs = self.engines.run(loaded, ready.bound.clone(), rows.clone()).await?;
+        let mut predictions = ready.bound.predictions(rows.len(), &outputs).map_err(Problem::internal)?;
+        if let Some(level) = level {
+            ready.known.tell(level, &mut predictions);
+        }
+        let Some(game) = wanted.explained else {
             let alone = |prediction| Answer { prediction, explanation: None };
             return Ok(predictions.into_iter().map(alone).collect());
         };
-        let explainer = self.explainer(ready, game).await?;
-        let (bound, answers) = (ready.bound.clone(), predictions.clone());
-        let explained = self.engines.compute(move || explainer.explain((loaded.model(), &bound), &rows, &answers));
-        let explanations = explained.await?.map_err(refused)?;
+        let explanations = self.explain(ready, game, (rows, predictions.clone())).await?;
         let pairs = predictions.into_iter().zip(explanations);
         Ok(pairs.map(|(prediction, explanation)| Answer { prediction, explanation: Some(explanation) }).collect())
     }
@@ -134,7 +190,7 @@ pub(crate) fn refused(fault: ExplainFault) -> Problem {
 }
 
 fn no_background() -> Problem {
-    let detail = "this version was registered without a `background`, with which answers are compared; register it anew \
-                  with typical rows";
-    Problem::field("/explain", detail).of_kind(ProblemKind::Unprocessable)
+    let detail = "this version was registered without a `background`, with which answers are compared when they are \
+                  explained; register it anew with typical rows";
+    Problem::new(ProblemKind::Unprocessable, detail)
 }

@@ -11,14 +11,17 @@ use mandi_inference::signature::{Bound, Draft};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::model::{Artifact, BackgroundInfo, Lineage, SampleCheck, Version};
-use crate::sample::{self, Background, Sample};
-use crate::registry::Registry;
-use crate::store;
+use crate::calibration::{Asked, Calibration, NewCalibration};
 use crate::engines::{Loaded, sha256};
+use crate::model::{Artifact, BackgroundInfo, Lineage, SampleCheck, Version};
+use crate::registry::Registry;
+use crate::sample::{self, Background, Sample};
+use crate::store;
 
 /// The longest file of a model, in bytes.
 pub const MAX_ARTIFACT_BYTES: u64 = 256 * 1024 * 1024;
+/// How many held-out rows the model is asked for at a time.
+const CALIBRATION_CHUNK: usize = 1_000;
 /// The most metrics of a version.
 const MAX_METRICS: usize = 100;
 
@@ -48,6 +51,10 @@ pub struct NewVersion {
     /// Typical rows, with which answers are compared when they are explained. Without it nothing is explained.
     #[serde(default)]
     pub background: Option<Background>,
+    /// Held-out rows with their outcomes, by which intervals are calibrated. Without it a version has the intervals that
+    /// its model gives, if any.
+    #[serde(default)]
+    pub calibration: Option<NewCalibration>,
     /// Metrics of its training, by name, up to 100.
     #[serde(default)]
     pub metrics: BTreeMap<String, f64>,
@@ -85,7 +92,12 @@ impl Registry {
         let producer = [&file.producer.name, &file.producer.version].map(String::as_str).join(" ");
         let producer = Some(producer.trim().to_owned()).filter(|producer| !producer.is_empty());
         let background = new.background.as_ref().map(|background| background.checked(&bound)).transpose()?;
-        let sample = self.try_out(&loaded, Arc::new(bound), new.sample.as_ref()).await?;
+        let bound = Arc::new(bound);
+        let sample = self.try_out(&loaded, bound.clone(), new.sample.as_ref()).await?;
+        let calibration = match &new.calibration {
+            Some(given) => Some(self.calibrate(&loaded, &bound, given).await?),
+            None => None,
+        };
         let key = store::artifact_key(&caller.tenant, &model.id, &checksum);
         self.store.keep_artifact(&key, content).await?;
         self.engines.keep(key, loaded).await;
@@ -102,6 +114,7 @@ impl Registry {
             signature: signature.clone(),
             sample: sample.clone(),
             background: background.clone(),
+            calibration: calibration.clone(),
             metrics: new.metrics.clone(),
             lineage: new.lineage.clone(),
             created_by: caller.user.clone(),
@@ -112,6 +125,21 @@ impl Registry {
             self.uploads.remove(&caller.tenant, &upload).await?;
         }
         Ok(version)
+    }
+
+    /// Asks the model for predictions of the held-out rows, where they were not given, and calibrates by them.
+    async fn calibrate(&self, loaded: &Arc<Loaded>, bound: &Arc<Bound>, given: &NewCalibration) -> Result<Calibration> {
+        let Asked::Rows(rows) = given.asked(bound)? else { return given.fit(bound.signature(), None) };
+        let mut predictions = Vec::with_capacity(rows.len());
+        for rows in rows.chunks(CALIBRATION_CHUNK) {
+            let outputs = self.engines.run(loaded.clone(), bound.clone(), Arc::new(rows.to_vec())).await;
+            let told = outputs.and_then(|outputs| {
+                let told = bound.predictions(rows.len(), &outputs);
+                told.map_err(|fault| Problem::new(ProblemKind::Unprocessable, fault.to_string()))
+            });
+            predictions.extend(told.map_err(|problem| problem.of_what("the rows of the calibration do not run"))?);
+        }
+        given.fit(bound.signature(), Some(&predictions))
     }
 
     async fn keep_background(

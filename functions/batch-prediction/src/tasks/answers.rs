@@ -21,6 +21,9 @@ pub(crate) struct AnswerLayout {
     values: usize,
     /// Whether it has an interval.
     interval: bool,
+    /// Whether it has a set of classes.
+    #[serde(default)]
+    set: bool,
     /// The classes that have probabilities.
     classes: Vec<String>,
     /// Other outputs by name.
@@ -44,6 +47,7 @@ impl AnswerLayout {
             value: prediction.value.is_some(),
             values: prediction.values.as_ref().map_or(0, Vec::len),
             interval: prediction.interval.is_some(),
+            set: prediction.set.is_some(),
             classes: prediction.probabilities.iter().flatten().map(|(class, _)| class.clone()).collect(),
             others: prediction.others.iter().map(|(name, _)| name.clone()).collect(),
             contributions: explained.map_or_else(Vec::new, names),
@@ -68,6 +72,9 @@ impl AnswerLayout {
         columns.extend((0..self.values).map(|target| number(format!("prediction_{target}"))));
         if self.interval {
             columns.extend(["lower", "upper"].map(|name| column(name, Kind::Number)));
+        }
+        if self.set {
+            columns.push(column("set", Kind::String));
         }
         columns.extend(self.classes.iter().map(|class| number(format!("probability_{class}"))));
         columns.extend(self.others.iter().map(|name| column(name, Kind::String)));
@@ -97,6 +104,11 @@ impl AnswerLayout {
             let end = |end: fn(&Interval) -> f64| move |answer: &Prediction| answer.interval.as_ref().map(end);
             columns.push(numbers(&end(|interval| interval.lower)));
             columns.push(numbers(&end(|interval| interval.upper)));
+        }
+        if self.set {
+            let set = |answer: &Prediction| answer.set.as_ref().map(|set| serde_json::to_string(&set.classes).unwrap_or_default());
+            let texts: Vec<Option<String>> = predictions.iter().map(set).collect();
+            columns.push(Column::String(texts.iter().map(Option::as_deref).collect::<Strings>()));
         }
         for (place, class) in self.classes.iter().enumerate() {
             columns.push(numbers(&|answer| probability(answer, place, class)));
@@ -161,7 +173,7 @@ fn listed(found: &[Scalar]) -> String {
 
 /// Whether a column of the results that we make may have this name.
 pub(crate) fn is_ours(name: &str) -> bool {
-    const NAMES: [&str; 6] = [ROW, "prediction", "value", "lower", "upper", "contribution_base"];
+    const NAMES: [&str; 7] = [ROW, "prediction", "value", "lower", "upper", "set", "contribution_base"];
     const STARTS: [&str; 3] = ["prediction_", "probability_", "contribution_of_"];
     NAMES.contains(&name) || STARTS.iter().any(|start| name.starts_with(start))
 }

@@ -11,9 +11,9 @@ use mandi_inference::signature::{Scalar, Signature};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use mandi_registry::StageName;
-use crate::serving::{Asked, RowAnswer, Served};
-use mandi_registry::Answer;
+use mandi_registry::{Answer, Intervals, StageName, Wanted};
+
+use crate::serving::{Asked, RowAnswer, Served, Strange};
 use crate::state::PredictionState;
 
 /// The most rows of a call.
@@ -41,12 +41,32 @@ pub(crate) struct PredictRequest {
     #[serde(default)]
     #[schema(max_length = 256)]
     key: Option<String>,
+    /// Whether to say where each outcome is expected to lie: true, or the coverage that is wanted. The version needs
+    /// quantile outputs or a `calibration`. When nothing is said, answers have what the model itself gives.
+    #[serde(default)]
+    interval: IntervalRequest,
     /// Whether to say what each feature contributes to each answer; of up to 100 rows. The version needs a `background`.
     #[serde(default)]
     explain: bool,
     /// Which game of Shapley values is played.
     #[serde(default)]
     game: ExplainGame,
+}
+
+/// Which intervals are wanted.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "true, false, or a coverage above 0 and below 1 is expected")]
+pub(crate) enum IntervalRequest {
+    /// Whether any.
+    Whether(bool),
+    /// Those that hold this share of outcomes.
+    Coverage(f64),
+}
+
+impl Default for IntervalRequest {
+    fn default() -> Self {
+        Self::Whether(false)
+    }
 }
 
 /// What an answer is when only some features are known.
@@ -59,6 +79,38 @@ pub(crate) enum ExplainGame {
     /// Down the trees; where a branch asks for an unknown feature, both ways, by how many rows of the background take
     /// each. Of models that are no trees the other game is played.
     PathDependent,
+}
+
+impl From<ExplainGame> for Game {
+    fn from(game: ExplainGame) -> Self {
+        match game {
+            ExplainGame::Interventional => Self::Interventional,
+            ExplainGame::PathDependent => Self::PathDependent,
+        }
+    }
+}
+
+impl From<Game> for ExplainGame {
+    fn from(game: Game) -> Self {
+        match game {
+            Game::Interventional => Self::Interventional,
+            Game::PathDependent => Self::PathDependent,
+        }
+    }
+}
+
+impl IntervalRequest {
+    fn intervals(self) -> Result<Intervals> {
+        match self {
+            Self::Whether(false) => Ok(Intervals::Own),
+            Self::Whether(true) => Ok(Intervals::Usual),
+            Self::Coverage(coverage) if coverage > 0.0 && coverage < 1.0 => Ok(Intervals::Of(coverage)),
+            Self::Coverage(coverage) => {
+                let detail = format!("{coverage} is no coverage; give true, or a number above 0 and below 1");
+                Err(Problem::field("/interval", detail))
+            }
+        }
+    }
 }
 
 /// The answers of a model.
@@ -92,6 +144,9 @@ pub(crate) struct RowPrediction {
     /// Where the outcome is expected to lie.
     #[serde(skip_serializing_if = "Option::is_none")]
     interval: Option<PredictionInterval>,
+    /// The classes among which the outcome is expected to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set: Option<PredictionSet>,
     /// What each feature contributes.
     #[serde(skip_serializing_if = "Option::is_none")]
     contributions: Option<PredictionContributions>,
@@ -110,6 +165,15 @@ pub(crate) struct PredictionInterval {
     /// The share of outcomes that it is to hold, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     coverage: Option<f64>,
+}
+
+/// The classes among which an outcome is expected to be; with a low coverage there may be none.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PredictionSet {
+    /// Them.
+    classes: Vec<String>,
+    /// The share of outcomes that such sets are to hold, 0 to 1.
+    coverage: f64,
 }
 
 /// What each feature contributes to an answer: base and contributions make the output.
@@ -146,10 +210,7 @@ impl PredictionContributions {
             values: named(found.values),
             errors: found.errors.map(named),
             method: if found.found == Found::Exactly { "exact" } else { "permutation" },
-            game: match found.game {
-                Game::Interventional => ExplainGame::Interventional,
-                Game::PathDependent => ExplainGame::PathDependent,
-            },
+            game: found.game.into(),
             space: if found.space == Space::Probability { "probability" } else { "raw" },
             class: found.class,
         }
@@ -182,6 +243,7 @@ impl RowPrediction {
                 upper: interval.upper,
                 coverage: interval.coverage,
             }),
+            set: found.set.map(|set| PredictionSet { classes: set.classes, coverage: set.coverage }),
             outputs: found.others.into_iter().collect(),
         }
     }
@@ -238,16 +300,13 @@ impl PredictRequest {
         if self.key.as_ref().is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES) {
             return Err(Problem::field("/key", format!("it is 1 to {MAX_KEY_BYTES} bytes")));
         }
-        let game = match self.game {
-            ExplainGame::Interventional => Game::Interventional,
-            ExplainGame::PathDependent => Game::PathDependent,
-        };
-        let explained = self.explain.then_some(game);
+        let explained = self.explain.then(|| self.game.into());
         Ok(Asked {
             rows: self.rows,
             version: self.version,
             stage: self.stage.unwrap_or_default(),
-            explained,
+            wanted: Wanted { explained, intervals: self.interval.intervals()? },
+            strange: Strange::Refused,
             key: self.key,
         })
     }

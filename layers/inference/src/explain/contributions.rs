@@ -3,7 +3,7 @@
 use super::{ExplainFault, Rows};
 
 /// Which game is played: what the output is when some features are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Game {
     /// The mean over the background's rows with the known features replaced by those of the row: unknown features do
     /// not depend on known ones.

@@ -4,7 +4,10 @@
 //! made of one feature, such as those of a one-hot encoder, are summed back to it. Any other file is explained by
 //! permutation of its features, with a standard error.
 
-use super::{Budget, ExplainFault, Game, Grouping, MAX_BACKGROUND, Rows, Space, TreeExplainer, permutation};
+use super::{
+    Budget, Contributions, ExplainFault, Game, Grouping, MAX_BACKGROUND, Rows, Space, TreeExplainer, importance,
+    permutation,
+};
 use crate::onnx::trees_of::{TreeScores, Trees};
 use crate::onnx::{Model, ModelRunFault};
 use crate::signature::{Bound, Prediction, Row, Scalar};
@@ -63,6 +66,32 @@ pub struct Explanation {
     pub values: Vec<f64>,
     /// The standard error of each contribution, where they are estimates.
     pub errors: Option<Vec<f64>>,
+}
+
+/// How much each feature matters over rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overall {
+    /// The mean size of the contributions of each feature, in the order of the signature.
+    pub importance: Vec<f64>,
+    /// How far each may be off because contributions are estimates: the mean of their standard errors. It bounds the
+    /// standard error of the mean however the errors of rows hang together.
+    pub errors: Option<Vec<f64>>,
+}
+
+impl Overall {
+    /// Over the explanations of some rows; none when there are none.
+    #[must_use]
+    pub fn of(explanations: &[Explanation]) -> Option<Self> {
+        let first = explanations.first().filter(|first| !first.values.is_empty())?;
+        let over = |values: Vec<f64>| {
+            let (game, space, base) = (first.game, first.space, vec![first.base]);
+            importance(&Contributions { game, space, base, features: first.values.len(), values })
+        };
+        let values = explanations.iter().flat_map(|one| one.values.iter().copied()).collect();
+        let errors: Option<Vec<&Vec<f64>>> = explanations.iter().map(|one| one.errors.as_ref()).collect();
+        let errors = errors.map(|errors| over(errors.into_iter().flatten().copied().collect()));
+        Some(Self { importance: over(values), errors })
+    }
 }
 
 impl ModelExplainer {

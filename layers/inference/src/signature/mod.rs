@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 pub use bind::Bound;
 pub use complete::{Draft, FeatureDraft, OutputDraft};
 pub use derive::derive;
-pub use outputs::{Interval, Prediction};
+pub use outputs::{ClassSet, Interval, Prediction};
 pub use row::{Cell, CellFault, Row};
 pub use table::{ColumnCells, ReadTable, TableFault};
 

@@ -14,6 +14,15 @@ pub struct Interval {
     pub coverage: Option<f64>,
 }
 
+/// The classes among which the outcome is expected to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClassSet {
+    /// The classes, in the model's order.
+    pub classes: Vec<String>,
+    /// The share of outcomes that such sets are to hold, 0 to 1.
+    pub coverage: f64,
+}
+
 /// The answer for one row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Prediction {
@@ -25,8 +34,10 @@ pub struct Prediction {
     pub value: Option<f64>,
     /// The numbers of several targets, in the model's order.
     pub values: Option<Vec<f64>>,
-    /// By the model's own quantiles.
+    /// By the model's own quantiles, or by the calibration of its version.
     pub interval: Option<Interval>,
+    /// By the calibration of its version.
+    pub set: Option<ClassSet>,
     /// Other outputs, by name.
     pub others: Vec<(String, Vec<Scalar>)>,
 }

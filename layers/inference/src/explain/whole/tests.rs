@@ -3,7 +3,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Found, ModelExplainer};
+use super::{Explanation, Found, ModelExplainer, Overall};
 use crate::explain::{Game, Space};
 use crate::onnx::Model;
 use crate::signature::{Bound, Draft, Row};
@@ -136,4 +136,29 @@ fn given_a_model_without_trees_then_its_features_are_permuted_and_the_standard_e
         assert_eq!((explanation.found, explanation.space), (Found::Estimated, Space::Probability));
         assert_eq!(explanation.errors.unwrap().len(), 5);
     }
+}
+
+fn explanation(values: [f64; 2], errors: Option<[f64; 2]>) -> Explanation {
+    Explanation {
+        found: if errors.is_some() { Found::Estimated } else { Found::Exactly },
+        game: Game::Interventional,
+        space: Space::Raw,
+        class: None,
+        base: 0.0,
+        values: values.to_vec(),
+        errors: errors.map(|errors| errors.to_vec()),
+    }
+}
+
+#[test]
+fn given_explanations_of_rows_then_importance_is_the_mean_size_and_its_error_the_mean_of_theirs() {
+    let rows = [explanation([1.0, -4.0], Some([0.5, 0.25])), explanation([-3.0, 2.0], Some([0.25, 0.25]))];
+    let overall = Overall::of(&rows).unwrap();
+    assert_eq!((overall.importance, overall.errors), (vec![2.0, 3.0], Some(vec![0.375, 0.25])));
+}
+
+#[test]
+fn given_exact_explanations_then_importance_has_no_error_and_of_no_rows_there_is_none() {
+    assert_eq!(Overall::of(&[explanation([1.0, 2.0], None)]).unwrap().errors, None);
+    assert_eq!(Overall::of(&[]), None);
 }
