@@ -1,8 +1,9 @@
 //! The routes of the prediction function.
 
+mod alerts;
 mod audit;
 mod models;
-mod predict;
+pub(crate) mod predict;
 mod rollout;
 mod uploads;
 mod versions;
@@ -25,4 +26,5 @@ pub(crate) fn all() -> OpenApiRouter<PredictionState> {
         .routes(routes!(rollout::get))
         .routes(routes!(predict::predict))
         .routes(routes!(audit::list))
+        .routes(routes!(alerts::list))
 }

@@ -3,6 +3,7 @@
 //! A version is checked when it is registered and never changes; which version serves is said by stages, and every change
 //! is in the audit trail. What a function needs of the outside are the ports `Records` and `Objects`.
 
+mod capture;
 mod engines;
 mod explainers;
 mod model;
@@ -13,6 +14,7 @@ mod sample;
 mod stages;
 mod store;
 
+pub use capture::{CaptureChoice, CaptureSettings};
 pub use engines::{Engines, Loaded};
 pub use model::{Artifact, BackgroundInfo, Lineage, Model, SampleCheck, Version};
 pub use ready::{Answer, Ready, Versions};

@@ -8,6 +8,8 @@ use mandi_inference::signature::Signature;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::capture::CaptureSettings;
+
 /// A model: a name, under which versions are registered.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Model {
@@ -19,6 +21,9 @@ pub struct Model {
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// Which of its calls are kept.
+    #[serde(default)]
+    pub capture: CaptureSettings,
     /// Who made it.
     pub created_by: String,
     /// When it was made.
