@@ -45,7 +45,9 @@ impl Rig {
 fn captured(data: &Path) -> Vec<Value> {
     let Ok(files) = std::fs::read_dir(data.join("captures/acme")) else { return Vec::new() };
     let text: String = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    // A line that is being written has no end yet.
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    whole.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 async fn set(client: &Client, model: &str, capture: &Value) -> Value {
