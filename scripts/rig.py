@@ -103,6 +103,8 @@ class Aws(Process):
     table = "mandi-local"
     documents = "mandi-local-documents"
     vectors = "mandi-local-vectors"
+    bus = "mandi-local"
+    captures = "mandi-local-captures"
     machines = f"arn:aws:states:{REGION}:123456789012:stateMachine:mandi-local-"
 
     def __init__(self):
@@ -125,6 +127,15 @@ class Aws(Process):
             self.client("s3").create_bucket(
                 Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
             )
+        self.client("events").create_event_bus(Name=self.bus)
+        self.client("firehose").create_delivery_stream(
+            DeliveryStreamName=self.captures,
+            ExtendedS3DestinationConfiguration={
+                "RoleARN": "arn:aws:iam::123456789012:role/captures",
+                "BucketARN": f"arn:aws:s3:::{self.documents}",
+                "Prefix": "captures/",
+            },
+        )
         for definition in sorted((ROOT / "infra" / "statemachines").glob("*.asl.json")):
             # The emulator keeps executions and runs nothing: events do the tasks one by one.
             self.client("stepfunctions").create_state_machine(
@@ -195,6 +206,8 @@ def function_environment(aws, secret):
         "MANDI_TABLE": aws.table,
         "MANDI_BUCKET": aws.documents,
         "MANDI_MACHINES": aws.machines,
+        "MANDI_EVENT_BUS": aws.bus,
+        "MANDI_CAPTURE_STREAM": aws.captures,
         "MANDI_VECTORS_URI": f"s3://{aws.vectors}/tables",
         # The emulator serves one function, under the name `function`.
         "MANDI_EMBEDDING_FUNCTION": "function",

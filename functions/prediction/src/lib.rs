@@ -2,6 +2,7 @@
 //!
 //! `router` serves Lambda and laptop alike; what it needs of the outside is in [`PredictionState`].
 
+mod capture;
 mod fusion;
 #[cfg(feature = "lambda")]
 pub mod lambda;

@@ -1,10 +1,11 @@
 //! The routes of the prediction function.
 
+mod alerts;
 mod audit;
 mod fusion;
 mod importance;
 mod models;
-mod predict;
+pub(crate) mod predict;
 mod rollout;
 mod uploads;
 mod versions;
@@ -33,4 +34,5 @@ pub(crate) fn all() -> OpenApiRouter<PredictionState> {
         .routes(routes!(fusion::roll_back))
         .routes(routes!(fusion::freeze))
         .routes(routes!(audit::list))
+        .routes(routes!(alerts::list))
 }

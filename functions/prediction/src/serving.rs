@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mandi_core::ids::ModelId;
+use mandi_core::capture::CapturedArm;
+use mandi_core::ids::{CallId, ModelId};
 use mandi_core::{FieldError, Principal, Problem, ProblemKind, Result, TenantId};
 use mandi_inference::signature::{Bound, CellFault, Prediction, Row};
+use mandi_learning::capture::CapturePolicy;
 use mandi_learning::rollout::{Arm, Choice, Subject};
 use mandi_registry::{Answer, Candidate, Ready, Registry, Stage, StageName, Versions, Wanted, escaped};
 use moka::future::Cache;
 use serde_json::Value as Json;
+use tokio_util::task::TaskTracker;
 
+use crate::capture::{Answered, Capturing, Kept, Named};
 use crate::traffic::{Call, Traffic, Trial};
 
 /// For how long a stage is not read again: a roll-back takes effect within this time.
@@ -22,7 +26,16 @@ pub(crate) struct Serving {
     registry: Registry,
     versions: Versions,
     traffic: Traffic,
-    stages: Cache<(TenantId, ModelId, StageName), Arc<Stage>>,
+    capturing: Capturing,
+    background: TaskTracker,
+    stages: Cache<(TenantId, ModelId, StageName), Arc<Deployed>>,
+}
+
+/// What serves at a stage of a model, and which of its calls are kept.
+#[derive(Debug)]
+struct Deployed {
+    stage: Stage,
+    capture: CapturePolicy,
 }
 
 /// What is asked.
@@ -40,6 +53,18 @@ pub(crate) struct Asked {
     pub(crate) strange: Strange,
     /// By what the arm of a trial is chosen; each call by itself when not given.
     pub(crate) key: Option<String>,
+    /// What the caller knows the call by, to be kept with it.
+    pub(crate) reference: Option<String>,
+}
+
+/// A call, and what is to be kept of it.
+#[derive(Clone, Debug)]
+struct Asking {
+    call: CallId,
+    tenant: TenantId,
+    model: ModelId,
+    asked: Asked,
+    kept: Option<Kept>,
 }
 
 /// What becomes of columns of a row that the model does not have.
@@ -58,6 +83,8 @@ pub(crate) type RowAnswer = std::result::Result<Answer, Vec<FieldError>>;
 /// The answers, and who gave them.
 #[derive(Debug)]
 pub(crate) struct Served {
+    /// The call's id.
+    pub(crate) call: CallId,
     /// The version.
     pub(crate) version: u32,
     /// What it takes and gives.
@@ -68,9 +95,15 @@ pub(crate) struct Served {
 
 impl Serving {
     /// Serving from a registry.
-    pub(crate) fn new(registry: Registry, versions: Versions, traffic: Traffic) -> Self {
+    pub(crate) fn new(
+        registry: Registry,
+        versions: Versions,
+        traffic: Traffic,
+        capturing: Capturing,
+        background: TaskTracker,
+    ) -> Self {
         let stages = Cache::builder().max_capacity(10_000).time_to_live(STAGE_FRESH).build();
-        Self { registry, versions, traffic, stages }
+        Self { registry, versions, traffic, capturing, background, stages }
     }
 
     /// Answers a call.
@@ -79,60 +112,77 @@ impl Serving {
     /// There is no such model or version, or the model fails on rows that are good by its signature.
     pub(crate) async fn predict(&self, caller: &Principal, model: &str, asked: Asked) -> Result<Served> {
         let id = ModelId::parse(model).ok_or_else(|| Problem::not_found("model"))?;
-        let stage = self.stage(&caller.tenant, &id, asked.stage).await?;
-        if let Some(version) = asked.version {
-            return self.serve(&caller.tenant, &id, version, &asked).await;
+        let name = asked.stage;
+        let deployed = self.deployed(&caller.tenant, &id, name).await?;
+        let asking = self.asking(caller, id, asked, deployed.capture);
+        if let Some(version) = asking.asked.version {
+            return self.serve(&asking, None, version).await;
         }
-        let policy = stage.policy(&id).ok_or_else(|| nothing_serves(asked.stage))?;
-        let subject = asked.key.as_deref().map_or_else(|| Subject::Drawn(rand::random()), Subject::Key);
-        match (policy.choose(subject), &stage.candidate) {
+        let policy = deployed.stage.policy(&asking.model).ok_or_else(|| nothing_serves(name))?;
+        let subject = asking.asked.key.as_deref().map_or_else(|| Subject::Drawn(rand::random()), Subject::Key);
+        match (policy.choose(subject), &deployed.stage.candidate) {
             (Choice::Compared(arm, version), Some(candidate)) => {
-                let trial = trial(&caller.tenant, &id, asked.stage, candidate);
-                self.counted((&trial, candidate), arm, *version, &asked).await
+                let trial = trial(&asking, candidate);
+                self.counted((&trial, candidate), captured(arm), *version, &asking).await
             }
             (Choice::Beside { answers, shadow }, Some(candidate)) => {
-                let trial = trial(&caller.tenant, &id, asked.stage, candidate);
-                let served = self.counted((&trial, candidate), Arm::Control, *answers, &asked).await?;
-                self.shadow(trial, candidate.clone(), *shadow, asked, &served);
+                let trial = trial(&asking, candidate);
+                let served = self.counted((&trial, candidate), CapturedArm::Control, *answers, &asking).await?;
+                self.shadow(trial, candidate.clone(), *shadow, asking, &served);
                 Ok(served)
             }
-            (choice, _) => self.serve(&caller.tenant, &id, *choice.answers(), &asked).await,
+            (choice, _) => self.serve(&asking, None, *choice.answers()).await,
         }
     }
 
-    async fn serve(&self, tenant: &TenantId, id: &ModelId, version: u32, asked: &Asked) -> Result<Served> {
-        let ready = self.versions.ready(tenant, id, version).await?;
-        let rows = self.answer(&ready, asked).await?;
-        Ok(Served { version: ready.version, bound: ready.bound.clone(), rows })
+    fn asking(&self, caller: &Principal, model: ModelId, asked: Asked, policy: CapturePolicy) -> Asking {
+        let call = CallId::generate();
+        let stage = asked.version.is_none().then_some(asked.stage);
+        let named = Named { call: &call, model: &model, stage, reference: asked.reference.as_deref() };
+        let kept = self.capturing.chosen(policy, caller, &named);
+        Asking { call, tenant: caller.tenant.clone(), model, asked, kept }
+    }
+
+    /// Answers by a version, and keeps the answer where that is wanted.
+    async fn serve(&self, asking: &Asking, arm: Option<CapturedArm>, version: u32) -> Result<Served> {
+        let begun = Instant::now();
+        let ready = self.versions.ready(&asking.tenant, &asking.model, version).await?;
+        let rows = self.answer(&ready, &asking.asked).await?;
+        if let Some(kept) = &asking.kept {
+            let latency = begun.elapsed();
+            let answered = Answered { ready: &ready, arm, latency, asked: &asking.asked.rows, rows: &rows };
+            self.capturing.keep(kept, &answered);
+        }
+        Ok(Served { call: asking.call.clone(), version: ready.version, bound: ready.bound.clone(), rows })
     }
 
     /// Answers by an arm of a trial, and counts the call.
     async fn counted(
         &self,
         (trial, candidate): (&Trial, &Candidate),
-        arm: Arm,
+        arm: CapturedArm,
         version: u32,
-        asked: &Asked,
+        asking: &Asking,
     ) -> Result<Served> {
         // What a version was registered without is no failure of its own.
         if let Ok(ready) = self.versions.ready(&trial.tenant, &trial.model, version).await {
-            ready.check(asked.wanted)?;
+            ready.check(asking.asked.wanted)?;
         }
         let begun = Instant::now();
-        let served = self.serve(&trial.tenant, &trial.model, version, asked).await;
+        let served = self.serve(asking, Some(arm), version).await;
         let answers =
             served.as_ref().ok().map(|served| served.rows.iter().flatten().map(|row| &row.prediction).collect());
-        self.traffic.count(trial, candidate, &Call { arm, latency: begun.elapsed(), answers });
+        self.traffic.count(trial, candidate, &Call { arm: counted_as(arm), latency: begun.elapsed(), answers });
         served
     }
 
     /// Asks the version in the shadow, after the caller's answer is there. Nothing of it reaches the caller.
-    fn shadow(&self, trial: Trial, candidate: Candidate, version: u32, asked: Asked, served: &Served) {
+    fn shadow(&self, trial: Trial, candidate: Candidate, version: u32, mut asking: Asking, served: &Served) {
         let control = predictions(served);
         let serving = self.clone();
-        tokio::spawn(async move {
-            let asked = Asked { wanted: Wanted::default(), ..asked };
-            match serving.counted((&trial, &candidate), Arm::Treatment, version, &asked).await {
+        asking.asked.wanted = Wanted::default();
+        self.background.spawn(async move {
+            match serving.counted((&trial, &candidate), CapturedArm::Shadow, version, &asking).await {
                 Ok(shadow) => serving.traffic.compare(&trial, &candidate, &control, &predictions(&shadow)),
                 Err(problem) => tracing::info!(causes = problem.causes(), detail = problem.detail, "a shadow failed"),
             }
@@ -160,17 +210,16 @@ impl Serving {
         answered.collect()
     }
 
-    async fn stage(&self, tenant: &TenantId, id: &ModelId, name: StageName) -> Result<Arc<Stage>> {
+    async fn deployed(&self, tenant: &TenantId, id: &ModelId, name: StageName) -> Result<Arc<Deployed>> {
         let key = (tenant.clone(), id.clone(), name);
-        if let Some(stage) = self.stages.get(&key).await {
-            return Ok(stage);
+        if let Some(deployed) = self.stages.get(&key).await {
+            return Ok(deployed);
         }
         let (model, stage) =
             tokio::join!(self.registry.model(tenant, id.as_str()), self.registry.stage(tenant, id, name));
-        model?;
-        let stage = Arc::new(stage?);
-        self.stages.insert(key, stage.clone()).await;
-        Ok(stage)
+        let deployed = Arc::new(Deployed { capture: model?.capture.policy()?, stage: stage? });
+        self.stages.insert(key, deployed.clone()).await;
+        Ok(deployed)
     }
 }
 
@@ -204,8 +253,27 @@ fn predictions(served: &Served) -> Vec<Prediction> {
     all.unwrap_or_default()
 }
 
-fn trial(tenant: &TenantId, model: &ModelId, stage: StageName, candidate: &Candidate) -> Trial {
-    Trial { tenant: tenant.clone(), model: model.clone(), stage, rollout: candidate.rollout_id.clone() }
+fn trial(asking: &Asking, candidate: &Candidate) -> Trial {
+    Trial {
+        tenant: asking.tenant.clone(),
+        model: asking.model.clone(),
+        stage: asking.asked.stage,
+        rollout: candidate.rollout_id.clone(),
+    }
+}
+
+const fn captured(arm: Arm) -> CapturedArm {
+    match arm {
+        Arm::Control => CapturedArm::Control,
+        Arm::Treatment => CapturedArm::Treatment,
+    }
+}
+
+const fn counted_as(arm: CapturedArm) -> Arm {
+    match arm {
+        CapturedArm::Control => Arm::Control,
+        CapturedArm::Treatment | CapturedArm::Shadow => Arm::Treatment,
+    }
 }
 
 /// What a caller is told who asks a stage where nothing serves.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mandi_core::ids::{LeaseOwner, ModelId, RolloutId};
+use mandi_core::ports::{Bus, BusEvent, EventKind, Severity};
 use mandi_core::{Clock, Problem, Result, TenantId, Timestamp};
 use mandi_inference::signature::{Prediction, Scalar};
 use mandi_learning::agreement::Agreement;
@@ -15,6 +16,7 @@ use mandi_learning::guard::Decision;
 use mandi_learning::rollout::Arm;
 use mandi_learning::sequential::Alpha;
 use serde::{Deserialize, Serialize};
+use tokio_util::task::TaskTracker;
 
 use mandi_registry::{Candidate, Registry, StageName};
 
@@ -68,13 +70,17 @@ pub(crate) struct Call<'a> {
 struct Own {
     counted: Counted,
     kept_at: Timestamp,
+    /// Whether it changed since.
+    has_changed: bool,
 }
 
 /// Counts calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Traffic {
     registry: Registry,
+    bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
+    background: TaskTracker,
     /// This process among others.
     instance: LeaseOwner,
     own: Arc<Mutex<HashMap<Trial, Own>>>,
@@ -82,8 +88,8 @@ pub(crate) struct Traffic {
 
 impl Traffic {
     /// Counts of a process that begins.
-    pub(crate) fn new(registry: Registry, clock: Arc<dyn Clock>) -> Self {
-        Self { registry, clock, instance: LeaseOwner::generate(), own: Arc::default() }
+    pub(crate) fn new(registry: Registry, bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, background: TaskTracker) -> Self {
+        Self { registry, bus, clock, background, instance: LeaseOwner::generate(), own: Arc::default() }
     }
 
     /// Counts a call. What is due to be kept is kept in the background.
@@ -141,10 +147,11 @@ impl Traffic {
                 let oldest = own.iter().min_by_key(|(_, own)| own.kept_at).map(|(trial, _)| trial.clone());
                 oldest.and_then(|oldest| own.remove(&oldest));
             }
-            let begun = || Own { counted: Counted::default(), kept_at: now };
+            let begun = || Own { counted: Counted::default(), kept_at: now, has_changed: false };
             let found = own.entry(trial.clone()).or_insert_with(begun);
             change(&mut found.counted);
             let is_due = now.since(found.kept_at) >= KEEP_EVERY;
+            found.has_changed = !is_due;
             if is_due {
                 found.kept_at = now;
             }
@@ -152,7 +159,7 @@ impl Traffic {
         };
         if let Some(counted) = due {
             let (traffic, trial, candidate) = (self.clone(), trial.clone(), candidate.clone());
-            tokio::spawn(async move {
+            self.background.spawn(async move {
                 if let Err(problem) = traffic.keep(&trial, &candidate, &counted).await {
                     tracing::warn!(causes = problem.causes(), "the counts of a trial were not kept");
                 }
@@ -162,8 +169,7 @@ impl Traffic {
 
     /// Keeps what this process counted, and sends the trial back if it breaks a bound.
     async fn keep(&self, trial: &Trial, candidate: &Candidate, counted: &Counted) -> Result<()> {
-        let text = serde_json::to_string(counted).map_err(Problem::internal)?;
-        self.registry.keep_counts(&trial.tenant, &trial.model, &trial.rollout, &self.instance, text).await?;
+        self.keep_own(trial, counted).await?;
         let Some(guard) = candidate.guard.as_ref().map(mandi_registry::GuardSettings::guard).transpose()? else {
             return Ok(());
         };
@@ -173,9 +179,50 @@ impl Traffic {
                 self.registry.send_back(&trial.tenant, &trial.model, trial.stage, &trial.rollout, &reason).await?;
             if done {
                 tracing::warn!(model = trial.model.as_str(), reason, "a trial broke a bound and was sent back");
+                self.raise(trial, candidate, &reason).await;
             }
         }
         Ok(())
+    }
+
+    async fn keep_own(&self, trial: &Trial, counted: &Counted) -> Result<()> {
+        let text = serde_json::to_string(counted).map_err(Problem::internal)?;
+        self.registry.keep_counts(&trial.tenant, &trial.model, &trial.rollout, &self.instance, text).await
+    }
+
+    /// Tells people that a trial was sent back. The stage and the audit trail say so whether that succeeds or not.
+    async fn raise(&self, trial: &Trial, candidate: &Candidate, reason: &str) {
+        let (model, stage, version) = (trial.model.as_str(), trial.stage.name(), candidate.version);
+        let text = format!(
+            "Version {version} went back by itself: {reason}. The version before it answers all calls; look at \
+             `GET /v1/audit?model_id={model}`, and deploy the version again when its cause is gone."
+        );
+        let event = BusEvent::new(&trial.tenant, EventKind::MODEL_ROLLED_BACK, Severity::Critical, self.clock.now())
+            .about(format!("model {model} {stage}"), text)
+            .with("model_id", model)
+            .with("stage", stage)
+            .with("version", version)
+            .with("rollout_id", trial.rollout.as_str())
+            .with("reason", reason);
+        if let Err(error) = self.bus.publish(&event).await {
+            tracing::error!(error = ?error, model, "the alert that a trial was sent back was not published");
+        }
+    }
+
+    /// Keeps all that lies in memory alone: before the process ends.
+    pub(crate) async fn keep_all(&self) {
+        let left: Vec<(Trial, Counted)> = {
+            let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+            let changed = own.iter_mut().filter_map(|(trial, own)| {
+                std::mem::take(&mut own.has_changed).then(|| (trial.clone(), own.counted.clone()))
+            });
+            changed.collect()
+        };
+        for (trial, counted) in left {
+            if let Err(problem) = self.keep_own(&trial, &counted).await {
+                tracing::warn!(causes = problem.causes(), "the counts of a trial were not kept");
+            }
+        }
     }
 
     /// What all processes counted.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use axum::Router;
 use mandi_batch_prediction::{BatchParts, BatchState};
 use mandi_chat::{ChatParts, ChatState};
+use mandi_core::capture::{CaptureLimits, CaptureWriter, Captures};
 use mandi_core::identity::{Authenticator, LocalSecret, Trust};
 use mandi_core::metering::Meter;
-use mandi_core::ports::{Embedder, Objects, Records};
+use mandi_core::ports::{Bus, Embedder, Objects, Records};
 use mandi_core::settings::{self, Settings};
 use mandi_core::streams::{StreamPolicy, Streams};
 use mandi_core::uploads::Uploads;
@@ -18,7 +19,10 @@ use mandi_http::Gate;
 use mandi_index::{IndexOptions, LanceIndex};
 use mandi_inference::{CrossEncoder, LocalEmbedder, LocalReranker, TextEncoder};
 use mandi_llm::providers::Providers;
-use mandi_local::{DataDir, Doorway, FileObjects, LocalOrchestrator, OrchestratorParts, RedbRecords};
+use mandi_local::{
+    CaptureFiles, Courier, DataDir, Doorway, FileObjects, LocalBus, LocalOrchestrator, OrchestratorParts, RedbRecords,
+    RetryPolicy, Webhook,
+};
 use mandi_prediction::{PredictionParts, PredictionState};
 use tokio_util::task::TaskTracker;
 
@@ -40,6 +44,14 @@ pub struct Platform {
     pub orchestrator: LocalOrchestrator,
     /// Files that are sent for later use, for the removal of those that nobody uses.
     pub uploads: Uploads,
+    /// What predictions leave to be done after them.
+    pub prediction: PredictionState,
+    /// The queue of captured predictions.
+    pub captures: Captures,
+    /// What writes them.
+    pub capture_writer: CaptureWriter,
+    /// What delivers events to the webhook, where there is one.
+    pub courier: Option<Courier>,
 }
 
 /// The OpenAPI document of all functions, as JSON.
@@ -100,10 +112,14 @@ impl Platform {
             keep_alive,
             tasks: tasks.clone(),
         });
+        let (bus, courier) = bus(settings, &records, &clock)?;
+        let (captures, capture_writer) = Captures::new(Arc::new(CaptureFiles::open(&data)?), CaptureLimits::default());
         let prediction = PredictionState::new(PredictionParts {
             gate: gate.clone(),
             records: records.clone(),
             objects: objects.clone(),
+            bus,
+            captures: captures.clone(),
             clock: clock.clone(),
             model_cache_bytes: settings.parsed(settings::MODEL_CACHE_BYTES)?,
             inference_timeout: settings.duration_ms(settings::INFERENCE_TIMEOUT_MS)?,
@@ -144,11 +160,36 @@ impl Platform {
         let jobs = embedding.jobs().clone();
         let routes = mandi_chat::routes(chat)
             .merge(mandi_embedding::routes(embedding))
-            .merge(mandi_prediction::routes(prediction))
+            .merge(mandi_prediction::routes(prediction.clone()))
             .merge(mandi_batch_prediction::routes(batch));
         let router = gate.guard(routes).merge(receive::routes(files));
-        Ok(Self { router, jobs, runner, tasks, records: store, orchestrator, uploads })
+        Ok(Self {
+            router,
+            jobs,
+            runner,
+            tasks,
+            records: store,
+            orchestrator,
+            uploads,
+            prediction,
+            captures,
+            capture_writer,
+            courier,
+        })
     }
+}
+
+/// The bus, and who delivers to the webhook of the settings.
+fn bus(
+    settings: &Settings,
+    records: &Arc<dyn Records>,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Arc<dyn Bus>, Option<Courier>)> {
+    let Some(webhook) = Webhook::from_settings(settings)? else {
+        return Ok((Arc::new(LocalBus::new(records.clone())), None));
+    };
+    let (bus, courier) = LocalBus::with_webhook(records.clone(), webhook, RetryPolicy::default(), clock.clone());
+    Ok((Arc::new(bus), Some(courier)))
 }
 
 fn authenticator(settings: &Settings, data: &DataDir) -> Result<Authenticator> {

@@ -24,6 +24,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How often jobs that nobody works on are looked for, as the schedule does in AWS.
 const RESUME_EVERY: Duration = Duration::from_secs(300);
 
+/// How long shadows and captured calls may take once requests are drained.
+const FINISH: Duration = Duration::from_secs(5);
+
 /// How often executions of state machines that nobody runs are looked for.
 const TAKE_UP_EVERY: Duration = Duration::from_secs(5);
 
@@ -47,7 +50,19 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
     let drain = Duration::from_millis(settings.parsed(settings::DRAIN_MS)?);
     let base_url = settings.optional(settings::PUBLIC_URL).map_or_else(|| format!("http://{address}"), str::to_owned);
     let platform = Platform::open(&settings, base_url.trim_end_matches('/')).await?;
-    let Platform { router, jobs, runner, tasks, records, orchestrator, uploads } = platform;
+    let Platform {
+        router,
+        jobs,
+        runner,
+        tasks,
+        records,
+        orchestrator,
+        uploads,
+        prediction,
+        captures,
+        capture_writer,
+        courier,
+    } = platform;
 
     let stopping = CancellationToken::new();
     let stopped = stopping.clone().cancelled_owned();
@@ -64,6 +79,8 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
         tracing::info!(resumed, "executions of an earlier process go on");
     }
     let executions = tokio::spawn(take_up(orchestrator));
+    let capture_writer = tokio::spawn(capture_writer.run());
+    let courier = courier.map(|courier| tokio::spawn(courier.run()));
     let sweeper = tokio::spawn(sweep(records, uploads));
     let mut asked = pin!(shutdown::asked());
     terminal::say(&format!("listening on http://{address}"));
@@ -91,6 +108,17 @@ pub async fn run(settings: Settings, up: &Up) -> Result<()> {
     });
     if drained.await.is_err() {
         tracing::warn!("some requests did not end in time and were cut off");
+    }
+    if tokio::time::timeout(FINISH, prediction.finish()).await.is_err() {
+        tracing::warn!("what predictions left to be done did not end in time and was cut off");
+    }
+    captures.close();
+    if let Err(error) = capture_writer.await {
+        tracing::error!(%error, "the writer of captured predictions broke down");
+    }
+    // What is still to be delivered is in the store, for the next process.
+    if let Some(courier) = courier {
+        courier.abort();
     }
     sweeper.abort();
     executions.abort();

@@ -23,6 +23,7 @@ fn call(features: impl IntoIterator<Item = Value>) -> CapturedCall {
     let rows: Vec<_> = features.into_iter().map(row).collect();
     CapturedCall {
         tenant: TenantId::from_stored("demo").unwrap(),
+        user: None,
         request_id: "req-1".to_owned(),
         model_id: ModelId::generate(),
         version: 1,
@@ -91,6 +92,21 @@ async fn given_more_lines_than_may_wait_when_offered_then_the_last_are_lost_and_
 }
 
 #[tokio::test]
+async fn given_lines_of_two_models_then_each_is_counted_by_itself() {
+    let (captures, writer, _folder) = queue(CaptureLimits { lines: 2, ..CaptureLimits::default() });
+    let (one, other) = (one_line(), one_line());
+    let models = (one.model.clone(), other.model.clone());
+    captures.offer(one);
+    captures.offer(other.clone());
+    captures.offer(other);
+    tokio::spawn(writer.run());
+    assert_eq!(captures.flush(SOON).await, Flushed::Settled);
+    let (one, other) = (captures.counts_of(&models.0), captures.counts_of(&models.1));
+    assert_eq!((one.captured, one.lost_in_all()), (1, 0));
+    assert_eq!((other.captured, other.lost(LostReason::QueueFull), other.lost_in_all()), (1, 1, 1));
+}
+
+#[tokio::test]
 async fn given_more_bytes_than_may_wait_when_offered_then_the_last_are_lost_and_there_is_room_again_later() {
     let bytes = 2 * call([json!(1)]).lines().unwrap().lines[0].bytes().len();
     let (captures, writer, _folder) = queue(CaptureLimits { lines: 100, bytes });
@@ -129,7 +145,7 @@ async fn given_a_store_that_cannot_write_then_the_lines_are_counted_as_lost() {
 fn given_a_call_that_is_longer_than_a_line_when_written_then_its_rows_are_in_several_lines_in_order() {
     let rows = (0..1_000).map(|row| json!(format!("{row:04}{}", "x".repeat(3_000))));
     let call = call(rows);
-    let Lines { lines, too_long } = call.lines().unwrap();
+    let Lines { lines, too_long, .. } = call.lines().unwrap();
     assert_eq!((lines.len(), too_long), (3, 0));
     assert!(lines.iter().all(|line| line.bytes().len() <= MAX_CAPTURE_LINE_BYTES));
     let mut rows = Vec::new();
@@ -143,7 +159,7 @@ fn given_a_call_that_is_longer_than_a_line_when_written_then_its_rows_are_in_sev
 
 #[test]
 fn given_a_row_that_is_longer_than_a_line_when_written_then_it_is_counted_and_the_others_keep_their_places() {
-    let Lines { lines, too_long } =
+    let Lines { lines, too_long, .. } =
         call([json!(0), json!("x".repeat(MAX_CAPTURE_LINE_BYTES)), json!(2)]).lines().unwrap();
     let part = |line: usize| CapturedCall::from_stored(std::str::from_utf8(lines[line].bytes()).unwrap()).unwrap();
     assert_eq!((lines.len(), too_long), (2, 1));
@@ -153,7 +169,7 @@ fn given_a_row_that_is_longer_than_a_line_when_written_then_it_is_counted_and_th
 #[test]
 fn given_a_call_without_room_for_rows_when_written_then_no_line_is_too_long() {
     let call = CapturedCall { request_id: "r".repeat(MAX_CAPTURE_LINE_BYTES), ..call([json!(0)]) };
-    let Lines { lines, too_long } = call.lines().unwrap();
+    let Lines { lines, too_long, .. } = call.lines().unwrap();
     assert_eq!((lines.len(), too_long), (0, 1));
 }
 

@@ -4,6 +4,7 @@
 //! is in the audit trail. What a function needs of the outside are the ports `Records` and `Objects`.
 
 mod calibration;
+mod capture;
 mod engines;
 mod explainers;
 mod intervals;
@@ -16,6 +17,7 @@ mod stages;
 mod store;
 
 pub use calibration::{Calibration, CalibrationMethod, CalibrationSource, HeldOutPrediction, NewCalibration};
+pub use capture::{CaptureChoice, CaptureSettings};
 pub use engines::{Engines, Loaded, sha256};
 pub use intervals::Intervals;
 pub use model::{Artifact, BackgroundInfo, Lineage, Model, SampleCheck, Version};

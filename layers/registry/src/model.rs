@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::calibration::Calibration;
+use crate::capture::CaptureSettings;
 
 /// A model: a name, under which versions are registered.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -21,6 +22,9 @@ pub struct Model {
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// Which of its calls are kept.
+    #[serde(default)]
+    pub capture: CaptureSettings,
     /// Who made it.
     pub created_by: String,
     /// When it was made.

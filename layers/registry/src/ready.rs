@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use mandi_core::capture::{Privacy, Redaction};
 use mandi_core::ids::ModelId;
 use mandi_core::ports::ObjectKey;
 use mandi_core::{Problem, ProblemKind, Result, TenantId};
 use mandi_inference::explain::{ExplainFault, Explanation, Game, ModelExplainer};
 use mandi_inference::onnx::Value;
-use mandi_inference::signature::{Bound, Prediction, Row};
+use mandi_inference::signature::{Bound, Prediction, Row, Signature};
 use moka::future::Cache;
 
 use crate::engines::{Engines, Loaded};
@@ -28,6 +29,8 @@ pub struct Ready {
     pub version: u32,
     /// What it takes and gives, tied to the inputs of its file.
     pub bound: Arc<Bound>,
+    /// What of its rows may be kept.
+    pub redaction: Redaction,
     artifact: ObjectKey,
     background: Option<ObjectKey>,
     known: Known,
@@ -109,8 +112,9 @@ impl Versions {
         let background = found.background.map(|background| artifact_key(tenant, id, &background.sha256));
         let loaded = self.engines.load(&artifact).await?;
         let known = Known::new(&found.signature, found.calibration);
+        let redaction = redaction(&found.signature);
         let bound = Bound::new(found.signature, &loaded.model().signature().inputs).map_err(Problem::internal)?;
-        let ready = Arc::new(Ready { version, artifact, background, known, bound: Arc::new(bound) });
+        let ready = Arc::new(Ready { version, artifact, background, known, bound: Arc::new(bound), redaction });
         self.ready.insert(key, ready.clone()).await;
         Ok(ready)
     }
@@ -187,6 +191,11 @@ impl Versions {
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` calls")]
 pub(crate) fn refused(fault: ExplainFault) -> Problem {
     Problem::new(ProblemKind::Unprocessable, format!("the answers cannot be explained: {fault}"))
+}
+
+fn redaction(signature: &Signature) -> Redaction {
+    let privacy = |private| if private { Privacy::Private } else { Privacy::Open };
+    Redaction::of(signature.inputs.iter().map(|feature| (feature.name.clone(), privacy(feature.private))))
 }
 
 fn no_background() -> Problem {

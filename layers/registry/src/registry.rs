@@ -8,6 +8,7 @@ use mandi_core::ports::{Objects, Records};
 use mandi_core::uploads::Uploads;
 use mandi_core::{Clock, Permission, Principal, Problem, Result, TenantId};
 
+use crate::capture::CaptureSettings;
 use crate::engines::Engines;
 use crate::model::{Model, Version};
 use crate::stages::{RolledBack, Rollout, Stage, StageName};
@@ -36,6 +37,8 @@ pub struct Described {
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
+    /// Which of its calls are kept.
+    pub capture: CaptureSettings,
 }
 
 impl Described {
@@ -51,7 +54,7 @@ impl Described {
                 format!("it is at most {MAX_DESCRIPTION_CHARACTERS} characters"),
             ));
         }
-        Ok(())
+        self.capture.policy().map(drop)
     }
 }
 
@@ -79,6 +82,7 @@ impl Registry {
             id: ModelId::generate(),
             name: described.name,
             description: described.description,
+            capture: described.capture,
             created_by: caller.user.clone(),
             created_at: self.clock.now(),
         };
@@ -90,7 +94,8 @@ impl Registry {
     pub async fn describe(&self, caller: &Principal, id: &str, described: Described) -> Result<Model> {
         described.check()?;
         let before = self.model(&caller.tenant, id).await?;
-        let after = Model { name: described.name, description: described.description, ..before.clone() };
+        let Described { name, description, capture } = described;
+        let after = Model { name, description, capture, ..before.clone() };
         self.store.replace(caller, &before, &after).await?;
         Ok(after)
     }
@@ -218,22 +223,12 @@ impl Registry {
     }
 
     /// What every process counted of a trial, with its name.
-    pub async fn counts(
-        &self,
-        tenant: &TenantId,
-        id: &ModelId,
-        rollout: &RolloutId,
-    ) -> Result<Vec<(String, String)>> {
+    pub async fn counts(&self, tenant: &TenantId, id: &ModelId, rollout: &RolloutId) -> Result<Vec<(String, String)>> {
         self.store.counts(tenant, id, rollout).await
     }
 
     /// Takes back the last deployment at a stage.
-    pub async fn roll_back(
-        &self,
-        caller: &Principal,
-        id: &ModelId,
-        name: StageName,
-    ) -> Result<(Stage, RolledBack)> {
+    pub async fn roll_back(&self, caller: &Principal, id: &ModelId, name: StageName) -> Result<(Stage, RolledBack)> {
         let before = self.store.stage(&caller.tenant, id, name).await?;
         let (after, done) = before.stage.roll_back()?;
         let outcome = format!("version {} serves in {} in place of {}", done.to, name.name(), done.from);

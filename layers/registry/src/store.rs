@@ -74,7 +74,8 @@ impl Store {
         let tenant = &caller.tenant;
         let record = Record::new(model_key(tenant, &model.id)).with_json("model", model)?.with("versions", 0);
         let name = Record::new(name_key(tenant, &model.name)).with("model", model.id.as_str());
-        let event = event("model.create", &model.id, None, format!("made as `{}`", model.name));
+        let event =
+            event("model.create", &model.id, None, format!("made as `{}`; {}", model.name, model.capture.in_words()));
         let writes = vec![
             Write::Put(name, Condition::Absent),
             Write::Put(record, Condition::Absent),
@@ -87,7 +88,8 @@ impl Store {
     pub(crate) async fn replace(&self, caller: &Principal, before: &Model, after: &Model) -> Result<()> {
         let tenant = &caller.tenant;
         let text = serde_json::to_string(after).map_err(Problem::internal)?;
-        let event = event("model.update", &after.id, None, format!("described anew as `{}`", after.name));
+        let outcome = format!("described anew as `{}`; {}", after.name, after.capture.in_words());
+        let event = event("model.update", &after.id, None, outcome);
         let mut writes = Vec::new();
         if before.name != after.name {
             let name = Record::new(name_key(tenant, &after.name)).with("model", after.id.as_str());

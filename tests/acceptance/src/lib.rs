@@ -1,11 +1,12 @@
 //! The platform as a user meets it: the `mandi` binary in a process of its own, over HTTP.
 #![expect(clippy::unwrap_used, reason = "everything here runs inside tests, where a panic is the report")]
 
-pub mod batch;
 pub mod aws;
+pub mod batch;
 pub mod events;
 pub mod registry;
 pub mod retrieval;
+pub mod webhook;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -4,9 +4,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use mandi_acceptance::Client;
 use mandi_acceptance::registry::{Grades, Platform, deploy, graded, grades, lot, model, platform, predict, register};
+use mandi_acceptance::webhook::Receiver;
+use mandi_acceptance::{Client, Setup};
 use serde_json::{Value, json};
+
+/// A secret of 32 bytes, 1 to 32.
+const SECRET: &str = "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
 
 /// After so long a deployment holds, and counts are kept.
 const SETTLED: Duration = Duration::from_millis(700);
@@ -89,9 +93,8 @@ async fn given_a_shadow_then_the_serving_version_answers_and_agreement_is_report
     assert_eq!(told["report"]["agreement"]["share"], 1.0);
 }
 
-#[tokio::test]
-async fn given_a_shadow_that_always_disagrees_then_it_goes_back_by_itself_with_an_entry_of_the_trail() {
-    let Platform { client, .. } = &platform().await;
+/// Deploys a shadow that always disagrees, and calls the model until it has gone back; the model's id.
+async fn sent_back(client: &Client) -> String {
     let model = model(client, "disagreeing").await;
     let Grades { file, version } = grades();
     register(client, &model, &file, &version).await.expect(201);
@@ -113,10 +116,45 @@ async fn given_a_shadow_that_always_disagrees_then_it_goes_back_by_itself_with_a
     }
     let told = report(client, &model).await;
     assert!(told.get("candidate").is_none() && told["version"] == 1, "{told}");
+    model
+}
+
+#[tokio::test]
+async fn given_a_shadow_that_always_disagrees_then_it_goes_back_by_itself_with_an_entry_of_the_trail() {
+    let Platform { client, .. } = &platform().await;
+    let model = sent_back(client).await;
     let trail = client.get(&format!("/v1/audit?model_id={model}")).await.expect(200);
     let entry = &trail["entries"][0];
     assert_eq!((&entry["user"], &entry["action"]), (&json!("platform"), &json!("model.rollback")));
     assert!(entry["outcome"].as_str().unwrap().contains("disagree"), "{entry}");
+}
+
+#[tokio::test]
+async fn given_a_trial_that_goes_back_then_an_alert_is_listed_for_its_tenant_and_delivered_to_the_webhook() {
+    let mut receiver = Receiver::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let setup = Setup::on(folder.path()).with("MANDI_WEBHOOK_URL", &receiver.url).with("MANDI_WEBHOOK_SECRET", SECRET);
+    let server = setup.start().await;
+    let client = &server.client("acme");
+    let model = sent_back(client).await;
+    let delivered = receiver.next().await;
+    assert!(delivered.head.contains("webhook-signature: v1,"), "{}", delivered.head);
+    let alerts = client.get("/v1/alerts").await.expect(200);
+    assert_eq!(alerts["alerts"].as_array().map(Vec::len), Some(1), "{alerts}");
+    let alert = &alerts["alerts"][0];
+    assert_eq!((&alert["kind"], &alert["severity"]), (&json!("model.rolled-back"), &json!("critical")));
+    assert_eq!((&alert["details"]["model_id"], &alert["details"]["version"]), (&json!(model), &json!(2)));
+    assert!(alert["text"].as_str().unwrap().contains("disagree"), "{alert}");
+    assert_eq!((&delivered.body["id"], &delivered.body["tenant"]), (&alert["id"], &json!("acme")));
+    let others = server.client("other").get("/v1/alerts").await.expect(200);
+    assert_eq!(others["alerts"], json!([]));
+}
+
+#[tokio::test]
+async fn given_a_caller_without_the_right_then_alerts_are_refused() {
+    let Platform { server, .. } = &platform().await;
+    let viewer = server.client_with(server.token(&["--tenant", "acme", "--role", "viewer"]));
+    viewer.get("/v1/alerts").await.expect_problem(403, "forbidden", "audit.read");
 }
 
 /// A model's file in which the names of two of its classes change places.

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use mandi_core::capture::{CaptureCounts, LostReason};
 use mandi_http::auth::{ModelsRead, ModelsWrite};
 use mandi_http::cursor::{self, List};
 use mandi_http::{ApiResult, Caller, Json, Path, Query};
@@ -9,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
-use mandi_registry::{Described, Model, Stage, StageName};
 use crate::state::PredictionState;
+use mandi_registry::{CaptureSettings, Described, Model, Stage, StageName};
 
-/// What a model is to be called.
+/// What a model is to be called, and what is kept of its calls.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewModel {
@@ -23,11 +24,14 @@ pub(crate) struct NewModel {
     #[serde(default)]
     #[schema(max_length = 1_000)]
     description: Option<String>,
+    /// Which of its calls are kept: none when nothing is said. Another policy takes effect within half a second.
+    #[serde(default)]
+    capture: CaptureSettings,
 }
 
 impl From<NewModel> for Described {
     fn from(new: NewModel) -> Self {
-        Self { name: new.name, description: new.description }
+        Self { name: new.name, description: new.description, capture: new.capture }
     }
 }
 
@@ -62,6 +66,24 @@ pub(crate) struct ModelDetails {
     /// What serves, by stage: `staging` and `production`.
     #[schema(value_type = BTreeMap<String, Stage>)]
     stages: BTreeMap<&'static str, Stage>,
+    /// What became of its captured calls in the process that answers, since that began.
+    captures: CapturedLines,
+}
+
+/// What became of captured calls.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CapturedLines {
+    /// Lines that are durable; a call has one, and more when it is long.
+    captured: u64,
+    /// Lines that were lost, by reason (docs/capture.md); reasons without any are left out.
+    lost: BTreeMap<&'static str, u64>,
+}
+
+impl From<CaptureCounts> for CapturedLines {
+    fn from(counts: CaptureCounts) -> Self {
+        let lost = LostReason::ALL.iter().map(|reason| (reason.name(), counts.lost(*reason)));
+        Self { captured: counts.captured, lost: lost.filter(|(_, count)| *count > 0).collect() }
+    }
 }
 
 /// What was deleted.
@@ -115,10 +137,11 @@ pub(crate) async fn get(
     for name in StageName::ALL {
         stages.insert(name.name(), state.registry.stage(&caller.tenant, &model.id, name).await?);
     }
-    Ok(Json(ModelDetails { model, stages }))
+    let captures = state.capturing.counts(&model.id).into();
+    Ok(Json(ModelDetails { model, stages, captures }))
 }
 
-/// Describe a model anew.
+/// Describe a model anew. What is left out is removed: without `capture` no calls are kept any more.
 #[utoipa::path(put, path = "/v1/models/{id}", tag = "models", security(("bearer" = ["models.write"])),
     params(("id" = String, Path, description = "the model")), request_body = NewModel,
     responses((status = 200, body = Model)))]

@@ -7,11 +7,10 @@ use mandi_core::{FieldError, Problem, ProblemKind, Result};
 use mandi_http::auth::PredictionsCreate;
 use mandi_http::{ApiResult, Caller, Json, Path};
 use mandi_inference::explain::{Explanation, Found, Game, Space};
-use mandi_inference::signature::{Scalar, Signature};
+use mandi_inference::signature::{Prediction, Scalar, Signature};
+use mandi_registry::{Answer, Intervals, StageName, Wanted};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-use mandi_registry::{Answer, Intervals, StageName, Wanted};
 
 use crate::serving::{Asked, RowAnswer, Served, Strange};
 use crate::state::PredictionState;
@@ -20,6 +19,8 @@ use crate::state::PredictionState;
 const MAX_ROWS: usize = 1_000;
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 256;
+/// The longest reference, in bytes.
+const MAX_REFERENCE_BYTES: usize = 256;
 /// The most rows of a call whose answers are explained.
 const MAX_EXPLAINED_ROWS: usize = 100;
 
@@ -45,6 +46,11 @@ pub(crate) struct PredictRequest {
     /// quantile outputs or a `calibration`. When nothing is said, answers have what the model itself gives.
     #[serde(default)]
     interval: IntervalRequest,
+    /// What you know the call by, such as an order's number: it is kept with a captured call, to join the outcome later.
+    /// At most 256 bytes; not a place for personal data.
+    #[serde(default)]
+    #[schema(max_length = 256)]
+    reference: Option<String>,
     /// Whether to say what each feature contributes to each answer; of up to 100 rows. The version needs a `background`.
     #[serde(default)]
     explain: bool,
@@ -116,6 +122,8 @@ impl IntervalRequest {
 /// The answers of a model.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PredictResponse {
+    /// The call's id, by which it is known where it is captured.
+    id: String,
     /// The model.
     model: String,
     /// The version that answered.
@@ -231,9 +239,16 @@ pub(crate) struct RowError {
 
 impl RowPrediction {
     fn new(answer: Answer, signature: &Signature) -> Self {
-        let Answer { prediction: found, explanation } = answer;
+        let contributions = answer.explanation.map(|found| PredictionContributions::new(found, signature));
+        Self { contributions, ..answer.prediction.into() }
+    }
+}
+
+/// Without what each feature contributes.
+impl From<Prediction> for RowPrediction {
+    fn from(found: Prediction) -> Self {
         Self {
-            contributions: explanation.map(|found| PredictionContributions::new(found, signature)),
+            contributions: None,
             value: found.value,
             values: found.values,
             label: found.label,
@@ -263,11 +278,13 @@ pub(crate) async fn predict(
     Json(request): Json<PredictRequest>,
 ) -> ApiResult<Json<PredictResponse>> {
     let asked = request.checked()?;
-    let Served { version, bound, rows } = state.serving.predict(&caller, &id, asked).await?;
+    let Served { call, version, bound, rows } = state.serving.predict(&caller, &id, asked).await?;
     if rows.iter().all(std::result::Result::is_err) {
         return Err(all_wrong(rows).into());
     }
-    let mut response = PredictResponse { model: id, version, predictions: Vec::new(), errors: Vec::new() };
+    let id_of_call = call.as_str().to_owned();
+    let mut response =
+        PredictResponse { id: id_of_call, model: id, version, predictions: Vec::new(), errors: Vec::new() };
     for (row, answer) in rows.into_iter().enumerate() {
         match answer {
             Ok(answer) => response.predictions.push(Some(RowPrediction::new(answer, bound.signature()))),
@@ -301,6 +318,9 @@ impl PredictRequest {
             return Err(Problem::field("/key", format!("it is 1 to {MAX_KEY_BYTES} bytes")));
         }
         let explained = self.explain.then(|| self.game.into());
+        if self.reference.as_ref().is_some_and(|reference| reference.len() > MAX_REFERENCE_BYTES) {
+            return Err(Problem::field("/reference", format!("it is at most {MAX_REFERENCE_BYTES} bytes")));
+        }
         Ok(Asked {
             rows: self.rows,
             version: self.version,
@@ -308,6 +328,7 @@ impl PredictRequest {
             wanted: Wanted { explained, intervals: self.interval.intervals()? },
             strange: Strange::Refused,
             key: self.key,
+            reference: self.reference,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What is kept of a call of a model: format 1, JSON lines.
 //!
 //! ```json
-//! {"format":1,"tenant":"demo","request_id":"..","model_id":"mdl_..","version":3,"arm":"treatment",
+//! {"format":1,"tenant":"demo","user":"asha","request_id":"..","model_id":"mdl_..","version":3,"arm":"treatment",
 //!  "stage":"production","at":"2026-11-21T09:50:00.123Z","latency_ms":1.25,"reference":"order-17",
 //!  "row_count":2,"first_row":0,"rows":[{"features":{"moisture":11.5},"prediction":{"value":2150.0}}, ..]}
 //! ```
@@ -53,7 +53,9 @@ pub struct CapturedRow {
 pub struct CapturedCall {
     /// Whose model.
     pub tenant: TenantId,
-    /// The request.
+    /// Who asked.
+    pub user: Option<String>,
+    /// The call. The line of a shadow has the id of the call that it shadows.
     pub request_id: String,
     /// The model.
     pub model_id: ModelId,
@@ -80,6 +82,8 @@ pub struct CapturedCall {
 /// The lines of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lines {
+    /// The model.
+    pub model: ModelId,
     /// The lines.
     pub lines: Vec<CaptureLine>,
     /// How many rows are too long for a line of their own, and are in none.
@@ -91,6 +95,8 @@ pub struct Lines {
 struct Written<R> {
     format: u32,
     tenant: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
     request_id: String,
     model_id: ModelId,
     version: u32,
@@ -149,18 +155,19 @@ impl CapturedCall {
         if !part.is_empty() {
             lines.push(self.line(first, part)?);
         }
-        Ok(Lines { lines, too_long })
+        Ok(Lines { model: self.model_id.clone(), lines, too_long })
     }
 
     fn line(&self, first: usize, rows: Vec<Box<RawValue>>) -> Result<CaptureLine> {
         let json = serde_json::to_string(&self.written(first, rows)).map_err(Problem::internal)?;
-        CaptureLine::new(&self.tenant, self.at, json).map_err(Problem::internal)
+        CaptureLine::new(&self.tenant, &self.model_id, self.at, json).map_err(Problem::internal)
     }
 
     fn written<R>(&self, first: usize, rows: R) -> Written<R> {
         Written {
             format: FORMAT,
             tenant: self.tenant.as_str().to_owned(),
+            user: self.user.clone(),
             request_id: self.request_id.clone(),
             model_id: self.model_id.clone(),
             version: self.version,
@@ -189,6 +196,7 @@ impl CapturedCall {
         let tenant = TenantId::from_stored(&written.tenant);
         Ok(Self {
             tenant: tenant.ok_or_else(|| UnknownFormat("it names no tenant".to_owned()))?,
+            user: written.user,
             request_id: written.request_id,
             model_id: written.model_id,
             version: written.version,

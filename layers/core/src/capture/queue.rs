@@ -1,6 +1,6 @@
 //! The queue between answers and the store of captures: bounded, with one writer, and with a count of what was lost.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,9 +9,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::call::Lines;
+use crate::ids::ModelId;
 use crate::ports::{
     CaptureError, CaptureLine, CaptureStore, MAX_CAPTURE_BATCH_BYTES, MAX_CAPTURE_BATCH_LINES, MAX_CAPTURE_LINE_BYTES,
 };
+
+/// The most models that are counted each.
+const MOST_MODELS: usize = 10_000;
 
 /// How much may wait, with what is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,12 +47,21 @@ pub enum LostReason {
     Unavailable,
     /// The writer had ended.
     Ended,
+    /// It could not be written as JSON.
+    NotWritten,
 }
 
 impl LostReason {
     /// Every reason.
-    pub const ALL: [Self; 6] =
-        [Self::QueueFull, Self::TooLong, Self::Throttled, Self::StorageFull, Self::Unavailable, Self::Ended];
+    pub const ALL: [Self; 7] = [
+        Self::QueueFull,
+        Self::TooLong,
+        Self::Throttled,
+        Self::StorageFull,
+        Self::Unavailable,
+        Self::Ended,
+        Self::NotWritten,
+    ];
 
     /// Its name in logs and metrics.
     #[must_use]
@@ -60,6 +73,7 @@ impl LostReason {
             Self::StorageFull => "storage_full",
             Self::Unavailable => "unavailable",
             Self::Ended => "ended",
+            Self::NotWritten => "not_written",
         }
     }
 
@@ -72,7 +86,7 @@ impl LostReason {
     }
 }
 
-/// What became of lines since the process began.
+/// What became of lines, of all models or of one, since the process began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CaptureCounts {
     /// Lines that are durable in the store.
@@ -81,6 +95,13 @@ pub struct CaptureCounts {
 }
 
 impl CaptureCounts {
+    fn lose(&mut self, reason: LostReason, count: u64) {
+        let counter = LostReason::ALL.iter().zip(&mut self.lost).find(|(of, _)| **of == reason);
+        if let Some((_, counter)) = counter {
+            *counter += count;
+        }
+    }
+
     /// Lines (of [`LostReason::TooLong`]: rows) that were lost for a reason.
     #[must_use]
     pub fn lost(&self, reason: LostReason) -> u64 {
@@ -124,6 +145,7 @@ struct Shared {
     settled: watch::Sender<u64>,
     captured: AtomicU64,
     lost: [AtomicU64; LostReason::ALL.len()],
+    by_model: Mutex<HashMap<ModelId, CaptureCounts>>,
 }
 
 impl Shared {
@@ -135,6 +157,23 @@ impl Shared {
         let counter = LostReason::ALL.iter().zip(&self.lost).find(|(of, _)| **of == reason);
         if let Some((_, counter)) = counter {
             counter.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    fn lose_of(&self, model: &ModelId, reason: LostReason, count: u64) {
+        if count > 0 {
+            self.lose(reason, count);
+            self.count(model, |counts| counts.lose(reason, count));
+        }
+    }
+
+    /// Counts for a model. A model too many is counted among all alone.
+    fn count(&self, model: &ModelId, change: impl FnOnce(&mut CaptureCounts)) {
+        let mut by_model = self.by_model.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counts) = by_model.get_mut(model) {
+            change(counts);
+        } else if by_model.len() < MOST_MODELS {
+            change(by_model.entry(model.clone()).or_default());
         }
     }
 
@@ -174,22 +213,24 @@ impl Captures {
             settled: watch::Sender::new(0),
             captured: AtomicU64::new(0),
             lost: Default::default(),
+            by_model: Mutex::default(),
         });
         (Self { shared: shared.clone() }, CaptureWriter { shared, store })
     }
 
     /// Takes the lines of a call; those for which there is no room are lost and counted.
     pub fn offer(&self, lines: Lines) {
-        self.shared.lose(LostReason::TooLong, u64::try_from(lines.too_long).unwrap_or(u64::MAX));
+        let too_long = u64::try_from(lines.too_long).unwrap_or(u64::MAX);
+        self.shared.lose_of(&lines.model, LostReason::TooLong, too_long);
         let mut state = self.shared.state();
         for line in lines.lines {
             let bytes = line.bytes().len();
             if state.is_closed || state.has_ended {
-                self.shared.lose(LostReason::Ended, 1);
+                self.shared.lose_of(&lines.model, LostReason::Ended, 1);
                 // No writer is there to tell of it.
                 tracing::warn!(captures_lost = 1, reason = LostReason::Ended.name(), "captured predictions were lost");
             } else if state.lines >= self.shared.limits.lines || state.bytes + bytes > self.shared.limits.bytes {
-                self.shared.lose(LostReason::QueueFull, 1);
+                self.shared.lose_of(&lines.model, LostReason::QueueFull, 1);
             } else {
                 state.lines += 1;
                 state.bytes += bytes;
@@ -198,6 +239,12 @@ impl Captures {
             }
         }
         drop(state);
+        self.shared.wake.notify_one();
+    }
+
+    /// Counts a call whose lines could not be made.
+    pub fn not_written(&self, model: &ModelId) {
+        self.shared.lose_of(model, LostReason::NotWritten, 1);
         self.shared.wake.notify_one();
     }
 
@@ -219,6 +266,12 @@ impl Captures {
     #[must_use]
     pub fn counts(&self) -> CaptureCounts {
         self.shared.counts()
+    }
+
+    /// What became of the lines of a model.
+    #[must_use]
+    pub fn counts_of(&self, model: &ModelId) -> CaptureCounts {
+        self.shared.by_model.lock().unwrap_or_else(PoisonError::into_inner).get(model).copied().unwrap_or_default()
     }
 }
 
@@ -260,13 +313,14 @@ impl CaptureWriter {
         let missing = || Err(CaptureError::Unavailable("the store gave no outcome".into()));
         let mut outcomes = outcomes.into_iter();
         let mut cause = None;
-        for _ in batch {
+        for line in batch {
             match outcomes.next().unwrap_or_else(missing) {
                 Ok(()) => {
                     self.shared.captured.fetch_add(1, Ordering::Relaxed);
+                    self.shared.count(line.model(), |counts| counts.captured += 1);
                 }
                 Err(error) => {
-                    self.shared.lose(LostReason::of(&error), 1);
+                    self.shared.lose_of(line.model(), LostReason::of(&error), 1);
                     cause = Some(error);
                 }
             }
@@ -298,13 +352,15 @@ impl CaptureWriter {
 /// A writer that ends, in whatever way, says what it leaves unwritten.
 impl Drop for CaptureWriter {
     fn drop(&mut self) {
-        let taken = {
+        let (taken, waiting) = {
             let mut state = self.shared.state();
             state.has_ended = true;
-            state.waiting.clear();
             (state.lines, state.bytes) = (0, 0);
-            state.taken
+            (state.taken, std::mem::take(&mut state.waiting))
         };
+        for line in &waiting {
+            self.shared.count(line.model(), |counts| counts.lose(LostReason::Ended, 1));
+        }
         let left = taken - *self.shared.settled.borrow();
         if left > 0 {
             self.shared.lose(LostReason::Ended, left);

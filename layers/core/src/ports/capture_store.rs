@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::identity::TenantId;
+use crate::ids::ModelId;
 use crate::time::Timestamp;
 
 /// The longest line with its end, in bytes (1,000 KiB, the limit of a record of Amazon Data Firehose).
@@ -20,6 +21,7 @@ pub const MAX_CAPTURE_BATCH_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaptureLine {
     tenant: TenantId,
+    model: ModelId,
     at: Timestamp,
     bytes: Bytes,
 }
@@ -34,18 +36,29 @@ pub struct LineTooLong {
 
 impl CaptureLine {
     /// From JSON text without line breaks, as `serde_json` writes it.
-    pub(crate) fn new(tenant: &TenantId, at: Timestamp, mut json: String) -> Result<Self, LineTooLong> {
+    pub(crate) fn new(
+        tenant: &TenantId,
+        model: &ModelId,
+        at: Timestamp,
+        mut json: String,
+    ) -> Result<Self, LineTooLong> {
         json.push('\n');
         if json.len() > MAX_CAPTURE_LINE_BYTES {
             return Err(LineTooLong { size_bytes: json.len() });
         }
-        Ok(Self { tenant: tenant.clone(), at, bytes: json.into() })
+        Ok(Self { tenant: tenant.clone(), model: model.clone(), at, bytes: json.into() })
     }
 
     /// Whose it is.
     #[must_use]
     pub const fn tenant(&self) -> &TenantId {
         &self.tenant
+    }
+
+    /// The model that was called.
+    #[must_use]
+    pub const fn model(&self) -> &ModelId {
+        &self.model
     }
 
     /// When the call was answered.

@@ -44,6 +44,7 @@ pub fn call(tenant_name: &str, features: &[Value]) -> CapturedCall {
     };
     CapturedCall {
         tenant: tenant(tenant_name),
+        user: Some("asha".to_owned()),
         request_id: CallId::generate().to_string(),
         model_id: ModelId::generate(),
         version: 3,
