@@ -80,13 +80,8 @@ impl PredictionState {
         let traffic = Traffic::new(registry.clone(), bus, clock.clone(), background.clone());
         let capturing = Capturing::new(captures, clock.clone(), background.clone());
         let versions = Versions::new(registry.clone(), engines);
-        let serving = Serving::new(
-            registry.clone(),
-            versions.clone(),
-            traffic.clone(),
-            capturing.clone(),
-            background.clone(),
-        );
+        let serving =
+            Serving::new(registry.clone(), versions.clone(), traffic.clone(), capturing.clone(), background.clone());
         let fusions = Fusions::new(records, clock, audit.clone(), registry.clone(), serving.clone());
         let longest_work = inference_timeout + AFTER_INFERENCE;
         Self {

@@ -139,7 +139,8 @@ impl Uploads {
         let (before, key) = self.find(tenant, id, pointer).await?;
         let held = Upload { expires_at: self.clock.now().plus(HELD_FOR), ..before.clone() };
         let record = Record::new(record_key(tenant, &held.id)).with_json("upload", &held)?;
-        let mut writes = vec![Write::Put(record, Condition::Present), Write::Put(note(tenant, &held), Condition::Always)];
+        let mut writes =
+            vec![Write::Put(record, Condition::Present), Write::Put(note(tenant, &held), Condition::Always)];
         if expiry_key(tenant, &before) != expiry_key(tenant, &held) {
             writes.push(Write::Delete(expiry_key(tenant, &before), Condition::Always));
         }

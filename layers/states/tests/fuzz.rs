@@ -61,7 +61,8 @@ fn changed(text: &str, other: &str, random: &mut StdRng) -> String {
             }
             2 => drop(characters.splice(from..to, other[start..(start + 24).min(other.len())].iter().copied())),
             3 => {
-                let odd = ["(((((((((", "[[[[", "\u{0}", "1e999", "-9223372036854775808", "$$$", "\"", "{%", "नमस्ते", "~>"];
+                let odd =
+                    ["(((((((((", "[[[[", "\u{0}", "1e999", "-9223372036854775808", "$$$", "\"", "{%", "नमस्ते", "~>"];
                 drop(characters.splice(from..from, odd.choose(random).unwrap().chars()));
             }
             4 => characters.truncate(to),
@@ -96,7 +97,8 @@ fn gather(value: &Value, into: &mut Vec<Value>) {
 
 /// Exchanges values of a definition for others of it, or for odd ones.
 fn exchanged(definition: &Value, random: &mut StdRng) -> Value {
-    let odd = [json!(null), json!(-1), json!(1e300), json!([]), json!({}), json!(""), json!("{% $states %}"), json!("$.a")];
+    let odd =
+        [json!(null), json!(-1), json!(1e300), json!([]), json!({}), json!(""), json!("{% $states %}"), json!("$.a")];
     fn places(value: &Value, path: &str, into: &mut Vec<String>) {
         into.push(path.to_owned());
         match value {

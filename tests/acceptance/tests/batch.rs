@@ -24,10 +24,17 @@ fn without(table: &str, lines: &[usize]) -> String {
 async fn given_a_table_then_its_rows_are_predicted_in_order_as_single_calls_predict_them() {
     let Platform { client, .. } = &platform().await;
     let model = graded(client).await;
-    let job =
-        predicted(client, &model, ("lots.csv", lots(250).into()), &json!({"shard_rows": 70, "output": {"format": "jsonl"}}))
-            .await;
-    assert_eq!((&job["state"], &job["total"], &job["completed"], &job["failed"]), (&json!("succeeded"), &json!(250), &json!(250), &json!(0)));
+    let job = predicted(
+        client,
+        &model,
+        ("lots.csv", lots(250).into()),
+        &json!({"shard_rows": 70, "output": {"format": "jsonl"}}),
+    )
+    .await;
+    assert_eq!(
+        (&job["state"], &job["total"], &job["completed"], &job["failed"]),
+        (&json!("succeeded"), &json!(250), &json!(250), &json!(0))
+    );
     assert_eq!((&job["shards"], &job["shards_done"]), (&json!(4), &json!(4)));
     let rows = pages(client, &job, "results", "rows", 33).await;
     assert_eq!(rows.len(), 250);
@@ -35,12 +42,17 @@ async fn given_a_table_then_its_rows_are_predicted_in_order_as_single_calls_pred
         assert_eq!((&row["row"], text(&row["lot_id"])), (&json!(place + 1), &*format!("L-{place:06}")));
     }
     let table = lots(250);
-    let asked: Vec<Value> = table.lines().skip(1).take(100).map(|line| {
-        let cells: Vec<&str> = line.split(',').collect();
-        let number = |place: usize| cells[place].parse::<f64>().unwrap();
-        json!({"moisture_percent": number(1), "curcumin_percent": number(2), "foreign_matter_percent": number(3),
+    let asked: Vec<Value> = table
+        .lines()
+        .skip(1)
+        .take(100)
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            let number = |place: usize| cells[place].parse::<f64>().unwrap();
+            json!({"moisture_percent": number(1), "curcumin_percent": number(2), "foreign_matter_percent": number(3),
                "finger_length_mm": number(4), "origin": cells[5]})
-    }).collect();
+        })
+        .collect();
     let single = predict(client, &model, &json!({"rows": asked, "version": 1})).await.expect(200);
     for (row, single) in rows.iter().zip(single["predictions"].as_array().unwrap()) {
         assert_eq!(row["prediction"], single["label"]);
@@ -64,7 +76,8 @@ async fn given_a_finished_job_then_its_one_file_is_the_parts_in_order_with_the_m
     assert_eq!(manifest["whole"]["size_bytes"], json!(file.len()));
     let digest: String = Sha256::digest(file.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(manifest["whole"]["sha256"], digest);
-    let parts: Vec<u64> = manifest["parts"].as_array().unwrap().iter().map(|part| part["completed"].as_u64().unwrap()).collect();
+    let parts: Vec<u64> =
+        manifest["parts"].as_array().unwrap().iter().map(|part| part["completed"].as_u64().unwrap()).collect();
     assert_eq!(parts, [30, 30, 30, 10]);
 }
 
@@ -85,9 +98,11 @@ async fn given_columns_that_do_not_fit_then_the_job_is_refused_before_it_runs_an
 async fn given_extra_columns_then_they_are_told_and_only_those_that_are_asked_for_are_copied() {
     let Platform { client, .. } = &platform().await;
     let model = graded(client).await;
-    let table: String = lots(2).lines().enumerate().map(|(line, text)| {
-        format!("{text},{}\n", if line == 0 { "note,prediction" } else { "\"a, \"\"b\"\"\nc\",x" })
-    }).collect();
+    let table: String = lots(2)
+        .lines()
+        .enumerate()
+        .map(|(line, text)| format!("{text},{}\n", if line == 0 { "note,prediction" } else { "\"a, \"\"b\"\"\nc\",x" }))
+        .collect();
     let id = upload(client, "lots.csv", table.clone()).await;
     let started = start(client, &model, &id, &json!({})).await.expect(202);
     assert_eq!(started["input"]["extra"], json!(["lot_id", "note", "prediction"]));
@@ -113,12 +128,18 @@ async fn given_bad_rows_then_they_fail_by_themselves_with_row_column_and_reason(
         .replace("L-000023,", "L-000023,,")
         .replace("L-000030,13.7", "L-000030,");
     let job = predicted(client, &model, ("lots.csv", table.into()), &json!({"shard_rows": 9})).await;
-    assert_eq!((&job["state"], &job["completed"], &job["failed"]), (&json!("succeeded"), &json!(36), &json!(4)), "{job}");
+    assert_eq!(
+        (&job["state"], &job["completed"], &job["failed"]),
+        (&json!("succeeded"), &json!(36), &json!(4)),
+        "{job}"
+    );
     let failures = pages(client, &job, "failures", "failures", 3).await;
     let rows: Vec<u64> = failures.iter().map(|fault| fault["row"].as_u64().unwrap()).collect();
     assert_eq!(rows, [5, 12, 24, 31]);
     assert_eq!(failures[0]["column"], "moisture_percent");
-    assert!(text(&failures[0]["detail"]).contains("wet") && text(&failures[0]["detail"]).contains("a number is expected"));
+    assert!(
+        text(&failures[0]["detail"]).contains("wet") && text(&failures[0]["detail"]).contains("a number is expected")
+    );
     assert!(text(&failures[1]["detail"]).contains("from 0 to 100"), "{}", failures[1]);
     assert!(text(&failures[2]["detail"]).contains("6 fields instead of 7"), "{}", failures[2]);
     assert!(text(&failures[3]["detail"]).contains("nothing"), "{}", failures[3]);
@@ -131,7 +152,9 @@ async fn given_more_bad_rows_than_allowed_then_the_job_fails_with_the_first_reas
     let Platform { client, .. } = &platform().await;
     let model = graded(client).await;
     let table = lots(60).replace("Salem", "Salem,");
-    let job = predicted(client, &model, ("lots.csv", table.into()), &json!({"shard_rows": 20, "max_failed_share": 0.2})).await;
+    let job =
+        predicted(client, &model, ("lots.csv", table.into()), &json!({"shard_rows": 20, "max_failed_share": 0.2}))
+            .await;
     assert_eq!((&job["state"], &job["failure"]["error"]), (&json!("failed"), &json!("too-many-failed-rows")), "{job}");
     let told = text(&job["failure"]["detail"]);
     assert!(told.contains("of 60 rows failed") && told.contains("6 fields instead of 7"), "{told}");
@@ -153,7 +176,9 @@ async fn given_explain_then_contributions_and_base_make_the_score() {
     let Platform { client, .. } = &platform().await;
     let model = graded(client).await;
     let table = without(&lots(20), &[]);
-    let job = predicted(client, &model, ("lots.csv", table.into()), &json!({"output": {"explain": true, "format": "jsonl"}})).await;
+    let job =
+        predicted(client, &model, ("lots.csv", table.into()), &json!({"output": {"explain": true, "format": "jsonl"}}))
+            .await;
     let rows = pages(client, &job, "results", "rows", 50).await;
     assert_eq!(rows.len(), 20, "{job}");
     for row in rows {
@@ -217,7 +242,9 @@ async fn given_jobs_then_they_are_listed_latest_first_and_no_other_tenant_sees_t
     let model = graded(client).await;
     let mut made = Vec::new();
     for _ in 0..3 {
-        made.push(text(&predicted(client, &model, ("lots.csv", lots(2).into()), &json!({})).await["job_id"]).to_owned());
+        made.push(
+            text(&predicted(client, &model, ("lots.csv", lots(2).into()), &json!({})).await["job_id"]).to_owned(),
+        );
     }
     made.reverse();
     assert_eq!(listed(client).await, made);

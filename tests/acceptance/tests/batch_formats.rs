@@ -49,12 +49,25 @@ async fn given_the_same_table_in_every_form_then_the_results_are_the_same() {
 async fn given_parquet_results_when_they_are_predicted_again_then_they_are_a_table_like_any_other() {
     let Platform { client, .. } = &platform().await;
     let model = graded(client).await;
-    let columns = json!(["lot_id", "moisture_percent", "curcumin_percent", "foreign_matter_percent", "finger_length_mm", "origin"]);
+    let columns = json!([
+        "lot_id",
+        "moisture_percent",
+        "curcumin_percent",
+        "foreign_matter_percent",
+        "finger_length_mm",
+        "origin"
+    ]);
     let more = json!({"shard_rows": 9, "output": {"format": "parquet", "columns": columns}});
     let first = predicted(client, &model, ("lots.parquet", fixture("lots.parquet")), &more).await;
     let file = whole(client, &first).await;
     assert!(file.starts_with(b"PAR1") && file.ends_with(b"PAR1"));
-    let again = predicted(client, &model, ("again.parquet", file), &json!({"output": {"columns": ["lot_id"], "format": "jsonl"}})).await;
+    let again = predicted(
+        client,
+        &model,
+        ("again.parquet", file),
+        &json!({"output": {"columns": ["lot_id"], "format": "jsonl"}}),
+    )
+    .await;
     let (before, after) =
         (pages(client, &first, "results", "rows", 50).await, pages(client, &again, "results", "rows", 50).await);
     assert_eq!(before.len(), 40);

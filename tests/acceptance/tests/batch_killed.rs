@@ -47,7 +47,11 @@ async fn given_a_job_when_its_process_is_killed_at_20_moments_then_the_file_is_t
     }
     let client = server.client("acme");
     let done = over(&client, &job).await;
-    assert_eq!((&done["state"], &done["completed"], &done["failed"]), (&json!("succeeded"), &json!(ROWS - 1), &json!(1)), "{done}");
+    assert_eq!(
+        (&done["state"], &done["completed"], &done["failed"]),
+        (&json!("succeeded"), &json!(ROWS - 1), &json!(1)),
+        "{done}"
+    );
     assert!(killed_while_open >= 5, "only {killed_while_open} kills met the job at work: make it longer");
     assert!(whole(&client, &done).await == expected, "the files differ");
 }

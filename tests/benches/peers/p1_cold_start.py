@@ -27,7 +27,23 @@ FIRST_EVENTS = {
     "hello_lambda": "events/chat/health.json",
     "chat": "events/chat/health.json",
     "embedding": "events/embedding/embed-two-texts.json",
+    "prediction": "events/prediction/predict.json",
+    "batch-prediction": "events/batch-prediction/list.json",
 }
+# What has to be there before it is asked: another process of the same function does it, ahead of the start.
+BEFORE = {"prediction": ["create-model.json", "register-version.json", "deploy.json"]}
+
+
+def answers_before(functions, name, secret, suffix):
+    """Sends what has to come before; the answers by the events' names."""
+    answers = {}
+    for event in BEFORE.get(name, []):
+        path = ROOT / "events" / name / event
+        status, _, body = invoke.parse_answer(functions.of(path).invoke(invoke.load_event(path, secret, suffix, answers)))
+        if status >= 300:
+            sys.exit(f"p1: {name} answered {event} with {status}: {body.decode(errors='replace')}")
+        answers[event] = invoke.decoded(body)
+    return answers
 
 
 def cold_start_ms(binary, event, environment):
@@ -47,12 +63,13 @@ def main():
     arguments = parser.parse_args()
     secret = rig.new_secret()
     times = {name: [] for name in FIRST_EVENTS}
-    with rig.Aws() as aws:
+    with rig.Aws() as aws, invoke.Functions(aws, secret, arguments.release / "prediction") as functions:
         environment = rig.function_environment(aws, secret) | {"MANDI_LOG": "warn"}
         for start in range(arguments.starts):
             for name, path in FIRST_EVENTS.items():
                 # Another tenant each time, or the answer would be the stored one of the same idempotency key.
-                event = invoke.load_event(ROOT / path, secret, f"-{start}")
+                answers = answers_before(functions, name, secret, f"-{start}")
+                event = invoke.load_event(ROOT / path, secret, f"-{start}", answers)
                 times[name].append(cold_start_ms(arguments.release / name, event, environment))
     report = {
         name: {

@@ -5,8 +5,9 @@
     p2_prediction.py engine FOLDER      by itself; prints JSON
 
 FOLDER is what `boosted.py` has made. `engine` gives medians in seconds: `run` is `InferenceSession.run` of an array,
-`bound` is `run_with_iobinding`, with input and output in memory that ONNX Runtime was told once. So no array is read or
-made in a call, and what is left of Python is the call itself.
+`bound` is `run_with_iobinding`, with input and output in memory that ONNX Runtime was told once: no array is read or made
+in a call. What is left of Python was measured once, on a model of 30 us: the C API's own `Run`, called through ctypes,
+took between 1 us less and as long.
 """
 
 import json

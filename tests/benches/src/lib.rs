@@ -3,7 +3,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -11,6 +11,8 @@ use serde_json::Value;
 /// What a number counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
+    /// Millionths of a second.
+    Microseconds,
     /// Milliseconds.
     Milliseconds,
     /// Seconds.
@@ -28,6 +30,7 @@ pub enum Unit {
 impl Unit {
     fn show(self, number: f64) -> String {
         match self {
+            Self::Microseconds => format!("{number:.1} µs"),
             Self::Milliseconds => format!("{number:.1} ms"),
             Self::Seconds => format!("{number:.2} s"),
             Self::PerSecond => format!("{number:.1} /s"),
@@ -137,14 +140,30 @@ where
     I: IntoIterator<Item = A>,
     A: AsRef<std::ffi::OsStr>,
 {
-    let python = std::env::var_os("MANDI_TEST_VENV")
-        .map_or_else(|| PathBuf::from("python3"), |folder| PathBuf::from(folder).join("bin").join("python"));
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/peers")).join(script);
-    let output = Command::new(python).arg(path).args(arguments).stderr(Stdio::inherit()).output()?;
+    let output = peer(script).args(arguments).output()?;
     if !output.status.success() {
         return Err(format!("{script} failed: {}", output.status).into());
     }
     serde_json::from_slice(&output.stdout).map_err(|error| format!("{script} does not print JSON: {error}").into())
+}
+
+/// The command that runs a script of `peers/`, as [`run_peer`] does.
+#[must_use]
+pub fn peer(script: &str) -> Command {
+    let python = std::env::var_os("MANDI_TEST_VENV")
+        .map_or_else(|| PathBuf::from("python3"), |folder| PathBuf::from(folder).join("bin").join("python"));
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/peers")).join(script);
+    let mut command = Command::new(python);
+    command.arg(path).stderr(Stdio::inherit());
+    command
+}
+
+/// 32-bit floats in little-endian order, as `boosted.py` writes rows.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn floats(file: &Path) -> std::io::Result<Vec<f32>> {
+    Ok(std::fs::read(file)?.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
 }
 
 /// A number of what a peer printed.
@@ -153,6 +172,36 @@ where
 /// It is not there.
 pub fn number(found: &Value, pointer: &str) -> Result<f64, Box<dyn Error>> {
     found.pointer(pointer).and_then(Value::as_f64).ok_or_else(|| format!("the peer gives no {pointer}").into())
+}
+
+/// The median of what was measured; of an even number, the upper of the two in the middle.
+///
+/// # Panics
+/// Nothing was measured.
+#[must_use]
+pub fn median(numbers: Vec<f64>) -> f64 {
+    quantile(numbers, 0.5)
+}
+
+/// What a share of the numbers is less than.
+///
+/// # Panics
+/// There are no numbers.
+#[must_use]
+pub fn quantile(mut numbers: Vec<f64>, share: f64) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    let place = (numbers.len() as f64 * share) as usize;
+    numbers[place.min(numbers.len() - 1)]
+}
+
+/// The most memory that a process has had at a time (`VmHWM`), in MiB.
+///
+/// # Errors
+/// There is no such process.
+pub fn peak_memory_mb(pid: u32) -> Result<f64, Box<dyn Error>> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("a process without VmHWM")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
 }
 
 #[cfg(test)]
@@ -167,6 +216,17 @@ mod tests {
     fn given_a_ratio_over_its_target_when_printed_then_the_row_says_missed() {
         let row = figure(9.0, Some(10.0), Target::RatioAtMost(0.8)).to_string();
         assert_eq!(row, "| P0 | a case | 9.0 ms | 10.0 ms | 0.90 x | at most 0.8 x | **missed** |");
+    }
+
+    #[test]
+    fn given_an_even_number_of_measures_when_their_median_is_taken_then_it_is_the_upper_one() {
+        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0]).to_bits(), 3.0_f64.to_bits());
+    }
+
+    #[test]
+    fn given_a_hundred_measures_when_the_99th_percentile_is_taken_then_one_is_as_large() {
+        let numbers = (0..100).map(f64::from).collect();
+        assert_eq!(quantile(numbers, 0.99).to_bits(), 99.0_f64.to_bits());
     }
 
     #[test]

@@ -28,15 +28,8 @@ pub(crate) enum State {
 }
 
 impl State {
-    const ALL: [Self; 7] = [
-        Self::Queued,
-        Self::Planning,
-        Self::Running,
-        Self::Collecting,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-    ];
+    const ALL: [Self; 7] =
+        [Self::Queued, Self::Planning, Self::Running, Self::Collecting, Self::Succeeded, Self::Failed, Self::Cancelled];
 
     /// Its name.
     pub(crate) const fn name(self) -> &'static str {

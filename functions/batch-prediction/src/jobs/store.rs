@@ -76,7 +76,8 @@ impl Jobs {
 
     /// Keeps a new job.
     pub(crate) async fn create(&self, tenant: &TenantId, job: &Job, entry: Write) -> Result<()> {
-        let record = Record::new(key(tenant, &job.id)).with_json(field::JOB, job)?.with(field::STATE, State::Queued.name());
+        let record =
+            Record::new(key(tenant, &job.id)).with_json(field::JOB, job)?.with(field::STATE, State::Queued.name());
         Ok(self.records.transact(vec![Write::Put(record, Condition::Absent), entry], None).await?)
     }
 
@@ -98,8 +99,7 @@ impl Jobs {
         let partition = Partition::of(tenant, &["batch"]);
         let query = Query { partition, range: Range::All, order: Order::Descending, limit, after };
         let page = self.records.query(query).await?;
-        let found =
-            |record: &Record| Ok(Found { job: record.json(field::JOB)?, progress: Progress::read(record)? });
+        let found = |record: &Record| Ok(Found { job: record.json(field::JOB)?, progress: Progress::read(record)? });
         Ok((page.records.iter().map(found).collect::<Result<_>>()?, page.next))
     }
 
@@ -183,13 +183,18 @@ impl Jobs {
 
     /// It ended well.
     pub(crate) async fn succeed(&self, tenant: &TenantId, job: &JobId) -> Result<bool> {
-        let update =
-            Update::new().set(field::STATE, State::Succeeded.name()).set(field::ENDED_AT, self.clock.now());
+        let update = Update::new().set(field::STATE, State::Succeeded.name()).set(field::ENDED_AT, self.clock.now());
         self.advance(tenant, job, update, &[State::Collecting]).await
     }
 
     /// It ended with an error, or was cancelled. What is over stays as it is.
-    pub(crate) async fn end(&self, tenant: &TenantId, job: &JobId, state: State, failure: Option<&Failure>) -> Result<bool> {
+    pub(crate) async fn end(
+        &self,
+        tenant: &TenantId,
+        job: &JobId,
+        state: State,
+        failure: Option<&Failure>,
+    ) -> Result<bool> {
         let mut update = Update::new().set(field::STATE, state.name()).set(field::ENDED_AT, self.clock.now());
         if let Some(failure) = failure {
             update = update.set(field::FAILURE, serde_json::to_string(failure).map_err(Problem::internal)?);

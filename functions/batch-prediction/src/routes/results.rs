@@ -143,7 +143,8 @@ async fn read(jobs: &Jobs, tenant: &TenantId, id: &str, query: &RowsQuery, liste
         let source: Input = Arc::new(ObjectRange::new(jobs.objects.clone(), key, part.size_bytes));
         let left = limit - rows.len();
         let read = move || read_results(&source, format, &layout, within, left, &Limits::default());
-        let page = tokio::task::spawn_blocking(read).await.map_err(Problem::internal)?.map_err(|error| unread(&error))?;
+        let page =
+            tokio::task::spawn_blocking(read).await.map_err(Problem::internal)?.map_err(|error| unread(&error))?;
         rows.extend(page.rows);
         if let Some(within) = page.next {
             next = Some(Place { shard: done.index, within });
@@ -184,8 +185,7 @@ pub(crate) async fn page(
     Path(id): Path<String>,
     Query(query): Query<RowsQuery>,
 ) -> ApiResult<Json<ResultPage>> {
-    let Rows { complete, rows, next_cursor } =
-        read(&state.jobs, &caller.tenant, &id, &query, Listed::Results).await?;
+    let Rows { complete, rows, next_cursor } = read(&state.jobs, &caller.tenant, &id, &query, Listed::Results).await?;
     Ok(Json(ResultPage { complete, rows, next_cursor }))
 }
 
@@ -200,8 +200,7 @@ pub(crate) async fn failures(
     Path(id): Path<String>,
     Query(query): Query<RowsQuery>,
 ) -> ApiResult<Json<FailurePage>> {
-    let Rows { complete, rows, next_cursor } =
-        read(&state.jobs, &caller.tenant, &id, &query, Listed::Failures).await?;
+    let Rows { complete, rows, next_cursor } = read(&state.jobs, &caller.tenant, &id, &query, Listed::Failures).await?;
     Ok(Json(FailurePage { complete, failures: rows, next_cursor }))
 }
 

@@ -348,7 +348,10 @@ impl Looked {
             errors.push(fault(name, "the table has it several times".to_owned()));
         }
         for wrong in &self.matching.mistyped {
-            errors.push(fault(&wrong.name, format!("it is {} in the file, where {} is wanted", wrong.found, json!(wrong.expected))));
+            errors.push(fault(
+                &wrong.name,
+                format!("it is {} in the file, where {} is wanted", wrong.found, json!(wrong.expected)),
+            ));
         }
         let mut problem = Problem::new(ProblemKind::Unprocessable, error.to_string());
         errors.truncate(20);

@@ -87,9 +87,8 @@ impl AnswerLayout {
 
     /// The columns of answers, in the order of [`Self::results`].
     pub(super) fn columns(&self, predictions: &[Prediction], explanations: Option<&[Explanation]>) -> Vec<Column> {
-        let numbers = |number: &dyn Fn(&Prediction) -> Option<f64>| {
-            Column::Number(predictions.iter().map(number).collect())
-        };
+        let numbers =
+            |number: &dyn Fn(&Prediction) -> Option<f64>| Column::Number(predictions.iter().map(number).collect());
         let mut columns = Vec::new();
         if let Some(kind) = self.label {
             columns.push(labels(kind, predictions));
@@ -106,7 +105,9 @@ impl AnswerLayout {
             columns.push(numbers(&end(|interval| interval.upper)));
         }
         if self.set {
-            let set = |answer: &Prediction| answer.set.as_ref().map(|set| serde_json::to_string(&set.classes).unwrap_or_default());
+            let set = |answer: &Prediction| {
+                answer.set.as_ref().map(|set| serde_json::to_string(&set.classes).unwrap_or_default())
+            };
             let texts: Vec<Option<String>> = predictions.iter().map(set).collect();
             columns.push(Column::String(texts.iter().map(Option::as_deref).collect::<Strings>()));
         }
@@ -143,10 +144,16 @@ fn labels(kind: Kind, predictions: &[Prediction]) -> Column {
     let labels = predictions.iter().map(|answer| answer.label.as_ref());
     match kind {
         Kind::Boolean => Column::Boolean(
-            labels.map(|label| label.and_then(|label| if let Scalar::Boolean(flag) = label { Some(*flag) } else { None })).collect(),
+            labels
+                .map(|label| label.and_then(|label| if let Scalar::Boolean(flag) = label { Some(*flag) } else { None }))
+                .collect(),
         ),
         Kind::Integer => Column::Integer(
-            labels.map(|label| label.and_then(|label| if let Scalar::Integer(whole) = label { Some(*whole) } else { None })).collect(),
+            labels
+                .map(|label| {
+                    label.and_then(|label| if let Scalar::Integer(whole) = label { Some(*whole) } else { None })
+                })
+                .collect(),
         ),
         Kind::Number => {
             let number = |label: &Scalar| match label {

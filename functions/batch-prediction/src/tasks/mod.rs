@@ -16,9 +16,9 @@ use mandi_registry::Versions;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use error::{TASK_ERRORS, TaskError};
 pub(crate) use answers::is_ours;
 pub(crate) use collect::Manifest;
+pub use error::{TASK_ERRORS, TaskError};
 pub(crate) use input::ObjectRange;
 pub(crate) use plan::features;
 pub(crate) use rows::{FailedRow, schema};

@@ -8,8 +8,8 @@ use mandi_core::{Problem, TenantId};
 use mandi_inference::signature::{Bound, Prediction, Row, Signature};
 use mandi_registry::{Loaded, Ready, made_up};
 use mandi_tables::{
-    Batch, Copy, Input, Inspection, Limits, Place, Plan, Projection, Reading, ResultLayout, Shard, ShardReader, Storage,
-    inspect, match_columns, plan,
+    Batch, Copy, Input, Inspection, Limits, Place, Plan, Projection, Reading, ResultLayout, Shard, ShardReader,
+    Storage, inspect, match_columns, plan,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -165,12 +165,7 @@ fn complete(planned: Plan, source: &Input, job: &Job, answering: &Answering<'_>)
 }
 
 /// A row of the first shard that the model can be asked with.
-fn first_good_row(
-    stored: &StoredPlan,
-    source: &Input,
-    job: &Job,
-    bound: &Bound,
-) -> Result<Option<Row>, TaskError> {
+fn first_good_row(stored: &StoredPlan, source: &Input, job: &Job, bound: &Bound) -> Result<Option<Row>, TaskError> {
     let signature = bound.signature();
     let projection = stored.projection(job, signature)?;
     let Some(shard) = stored.shards.first() else { return Ok(None) };
@@ -189,7 +184,10 @@ impl Answering<'_> {
     fn answer(&self, row: Row) -> Result<Prediction, TaskError> {
         let outputs = self.model.model().run(self.ready.bound.inputs(&[row]));
         let outputs = outputs.map_err(|fault| {
-            Problem::new(mandi_core::ProblemKind::Unprocessable, format!("the model cannot take the first row: {fault}"))
+            Problem::new(
+                mandi_core::ProblemKind::Unprocessable,
+                format!("the model cannot take the first row: {fault}"),
+            )
         })?;
         let mut answers = self.ready.predictions(1, &outputs)?;
         Ok(answers.pop().ok_or_else(|| Problem::internal("a row has no answer"))?)

@@ -93,8 +93,7 @@ impl Tasks {
         };
         let Written { results, good, failures, bad, reasons } = written;
         let (results, failures) = (Bytes::from(results), Bytes::from(failures));
-        let done =
-            ShardDone { index, results: part(good, &results), failures: part(bad, &failures) };
+        let done = ShardDone { index, results: part(good, &results), failures: part(bad, &failures) };
         self.jobs.objects.put_if_absent(&results_key, results).await.map_err(Problem::from)?;
         self.jobs.objects.put_if_absent(&failures_key, failures).await.map_err(Problem::from)?;
         let Found { progress, .. } = self.jobs.shard_done(&tenant, &id, &done).await?;

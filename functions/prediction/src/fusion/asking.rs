@@ -147,9 +147,10 @@ async fn hear(serving: &Serving, caller: &Principal, method: Method, call: &Call
         wanted: Wanted::default(),
         strange: Strange::PassedOver,
         key: call.key.clone(),
+        reference: None,
     };
     match serving.predict(caller, &call.model, asked).await {
-        Ok(Served { version, bound, rows }) => {
+        Ok(Served { version, bound, rows, .. }) => {
             let opinion = match rows.into_iter().next() {
                 Some(Ok(answer)) => opinion(method, call.class.as_deref(), &answer.prediction),
                 Some(Err(faults)) => Opinion::Failed { reason: told(&faults) },

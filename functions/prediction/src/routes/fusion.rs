@@ -136,9 +136,7 @@ impl TryFrom<Value> for GivenScore {
             Value::Object(fields) if fields.contains_key("label") => {
                 serde_json::from_value(Value::Object(fields)).map(Self::SureLabel).map_err(sure)
             }
-            Value::Object(fields) => {
-                serde_json::from_value(Value::Object(fields)).map(Self::SureScore).map_err(sure)
-            }
+            Value::Object(fields) => serde_json::from_value(Value::Object(fields)).map(Self::SureScore).map_err(sure),
             _ => Err("a number, a label, or an object with `score` or `label` and perhaps `confidence` is expected"
                 .to_owned()),
         }

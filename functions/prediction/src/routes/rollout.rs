@@ -9,9 +9,9 @@ use mandi_learning::rollout::Percent;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use mandi_registry::{GuardSettings, Rollout, Split, Stage, StageName};
 use crate::state::PredictionState;
 use crate::traffic::Trial;
+use mandi_registry::{GuardSettings, Rollout, Split, Stage, StageName};
 
 /// What is to serve.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -11,8 +11,8 @@ use mandi_http::{ApiResult, Caller, Json, Path, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use mandi_registry::{Model, NewVersion, StageName, Version};
 use crate::state::PredictionState;
+use mandi_registry::{Model, NewVersion, StageName, Version};
 
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -117,9 +117,7 @@ fn given_each_type_then_its_values_are_read_and_others_are_refused() {
 
 #[test]
 fn given_rows_as_columns_when_they_are_read_then_cells_faults_and_inputs_are_those_of_single_rows() {
-    let input = |name: &str, column: usize| {
-        json!({"name": name, "type": "number", "input": "x", "column": column, "range": {"min": 0, "max": 10}})
-    };
+    let input = |name: &str, column: usize| json!({"name": name, "type": "number", "input": "x", "column": column, "range": {"min": 0, "max": 10}});
     let mut with_default = input("b", 1);
     with_default["missing"] = json!("default");
     with_default["default"] = json!(4.5);
@@ -158,7 +156,10 @@ fn given_rows_as_columns_when_they_are_read_then_cells_faults_and_inputs_are_tho
         assert_eq!(format!("{:?}", table.row(*row)), format!("{cells:?}"));
     }
     let told: Vec<_> = table.faults().iter().map(|fault| (fault.row, &*fault.column, &*fault.detail)).collect();
-    assert_eq!(told.iter().map(|fault| (fault.0, fault.1)).collect::<Vec<_>>(), [(1, "a"), (2, "a"), (3, "a"), (4, "d")]);
+    assert_eq!(
+        told.iter().map(|fault| (fault.0, fault.1)).collect::<Vec<_>>(),
+        [(1, "a"), (2, "a"), (3, "a"), (4, "d")]
+    );
     assert!(told[0].2.contains("nothing") && told[2].2.contains("inf"), "{told:?}");
     assert_eq!((told[1].0, told[1].2), (faults[1].0, &*faults[1].2));
     let rows: Vec<Row> = good.iter().map(|(_, cells)| cells.clone()).collect();

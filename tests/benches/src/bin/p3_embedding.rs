@@ -11,7 +11,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mandi_benches::{Figure, Target, Unit, models, number, run_peer};
+use mandi_benches::{Figure, Target, Unit, median, models, number, run_peer};
 use mandi_inference::TextEncoder;
 use serde_json::Value;
 
@@ -58,11 +58,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
-}
-
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
 }
 
 /// A single text counts by its time, many by texts a second.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use mandi_acceptance::events::{self, Event};
 use mandi_acceptance::{Answer, Client, Setup};
-use mandi_benches::{Figure, Target, Unit};
+use mandi_benches::{Figure, Target, Unit, peak_memory_mb};
 use mandi_testkit::provider::{OpenAiStub, Script};
 use reqwest::Method;
 use serde_json::json;
@@ -42,10 +42,10 @@ async fn main() {
         *failures.entry(failure.clone()).or_default() += 1;
     }
     let failed = failures.values().sum::<usize>();
-    let memory_mb = peak_memory_mb(server.pid().unwrap());
+    let memory_mb = peak_memory_mb(server.pid().unwrap()).unwrap();
     for (what, unit, ours, target) in [
         ("that failed", Unit::Count, failed as f64, Target::AtMost(0.0)),
-        ("peak memory of the server", Unit::Megabytes, memory_mb as f64, Target::AtMost(1024.0)),
+        ("peak memory of the server", Unit::Megabytes, memory_mb, Target::AtMost(1024.0)),
         ("until all have ended", Unit::Seconds, seconds, Target::None),
     ] {
         let case = format!("{STREAMS} concurrent streams: {what}");
@@ -88,10 +88,4 @@ fn end(events: &[Event]) -> End {
 fn causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-fn peak_memory_mb(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
 }
