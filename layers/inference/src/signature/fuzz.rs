@@ -42,7 +42,7 @@ fn odd(random: &mut StdRng) -> Json {
         json!("2026-13-45T99:99:99Z"),
         json!("+999999999-01-01T00:00:00Z"),
         json!([[1, 2], [3]]),
-        json!([[1e400_f64.min(f64::MAX), 2], [3, 4]]),
+        json!([[f64::MAX, 2], [3, 4]]),
         json!({"price": 1}),
         deep(),
     ]

@@ -29,13 +29,13 @@ pub fn figures(folder: &Path, rows: &[f32]) -> Result<Vec<Figure>, Failure> {
         {
             times.push(number(&peer, pointer)?);
         }
-        let (mut taken, answers) = pool.install(|| measure(&model, one, ONE_REPEATS))?;
-        one_s.push(taken);
-        check_answers(&answers, &serde_json::from_value::<Vec<f64>>(peer["one"].clone())?)?;
-        (taken, _) = pool.install(|| measure(&model, many, MANY_REPEATS))?;
-        many_s.push(taken);
-        let (_, answers) = pool.install(|| measure(&model, many, 1))?;
-        check_answers(&answers, &serde_json::from_value::<Vec<f64>>(peer["many"].clone())?)?;
+        for (rows, repeats, times, answers) in
+            [(one, ONE_REPEATS, &mut one_s, &peer["one"]), (many, MANY_REPEATS, &mut many_s, &peer["many"])]
+        {
+            let (taken, found) = pool.install(|| measure(&model, rows, repeats))?;
+            check_answers(&found, &serde_json::from_value::<Vec<f64>>(answers.clone())?)?;
+            times.push(taken);
+        }
     }
     let one_us = median(one_s) * 1e6;
     let many_ms = (median(many_s) * 1e3, median(peer_many_s) * 1e3);
@@ -57,10 +57,10 @@ pub fn figures(folder: &Path, rows: &[f32]) -> Result<Vec<Figure>, Failure> {
 }
 
 /// The median of the seconds that a call takes, the copy of the rows that it is given included; and its answers.
-fn measure(model: &Model, rows: &[f32], repeats: usize) -> Result<(f64, Vec<f64>), Failure> {
+fn measure(model: &Model, rows: &[f32], repeats: usize) -> Result<(f64, Vec<f64>), String> {
     let call = || {
         let table = Array::table(rows.len() / WIDTH, WIDTH, rows.to_vec());
-        model.run(HashMap::from([("x".to_owned(), table.into())]))
+        model.run(HashMap::from([("x".to_owned(), table.into())])).map_err(|fault| fault.to_string())
     };
     let mut found = call()?;
     for _ in 0..repeats / 5 {
@@ -76,6 +76,6 @@ fn measure(model: &Model, rows: &[f32], repeats: usize) -> Result<(f64, Vec<f64>
         [Value::Tensor(Tensor::Float(found))] => {
             Ok((median(taken), found.data.iter().copied().map(f64::from).collect()))
         }
-        other => Err(format!("the model gives {other:?}").into()),
+        other => Err(format!("the model gives {other:?}")),
     }
 }
