@@ -22,7 +22,7 @@ import environment
 
 ONE_REPEATS = 3000
 MANY_ROWS = 10_000
-MANY_REPEATS = 15
+MANY_REPEATS = 5
 
 
 def load(folder):

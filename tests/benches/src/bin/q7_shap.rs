@@ -94,19 +94,19 @@ fn main() -> Result<(), Failure> {
             };
             println!(
                 "{}",
-                figure(format!("{trees} trees of depth {depth}, {game}"), ours, peer, Target::RatioAtLeast(5.0))
+                figure(&format!("{trees} trees of depth {depth}, {game}"), ours, peer, Target::RatioAtLeast(5.0))
             );
         }
         if let Some(ours) = by_paths {
             let peer = measure_peer(folder.path(), "pred-contrib", 0)?.rows_per_second;
             let case = format!("{trees} trees of depth {depth}, path-dependent; the peer: LightGBM's `pred_contrib`");
-            println!("{}", figure(case, ours, peer, Target::None));
+            println!("{}", figure(&case, ours, peer, Target::None));
         }
     }
     Ok(())
 }
 
-fn figure(case: String, ours: f64, peer: f64, target: Target) -> Figure {
+fn figure(case: &str, ours: f64, peer: f64, target: Target) -> Figure {
     Figure { id: "Q7", case: format!("rows explained: {case}"), unit: Unit::PerSecond, ours, peer: Some(peer), target }
 }
 

@@ -12,7 +12,7 @@ use super::{Failure, TURNS, WIDTH, check_answers, figure};
 
 const ONE_REPEATS: usize = 3_000;
 const MANY_ROWS: usize = 10_000;
-const MANY_REPEATS: usize = 15;
+const MANY_REPEATS: usize = 5;
 
 /// Takes turns with the peer.
 pub fn figures(folder: &Path, rows: &[f32]) -> Result<Vec<Figure>, Failure> {
