@@ -1,7 +1,7 @@
 //! A batch prediction whose process is killed again and again gives the file that an undisturbed one gives.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mandi_acceptance::batch::{lots, over, predicted, start, upload, whole};
 use mandi_acceptance::registry::graded;
@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 /// How often the process is killed.
 const KILLS: u64 = 20;
 /// Rows of the table; shards of 100 rows.
-const ROWS: usize = 6_000;
+const ROWS: usize = 12_000;
 
-/// A moment between 0 and 700 ms: the same ones in each run of the test (Knuth's multiplicative hash).
-fn moment(kill: u64) -> Duration {
-    Duration::from_millis(kill.wrapping_mul(2_654_435_761) % 701)
+/// A moment within a tenth of the time that the job needs: the same parts in each run of the test (Knuth's multiplicative
+/// hash).
+fn moment(kill: u64, needed: Duration) -> Duration {
+    needed.mul_f64((kill.wrapping_mul(2_654_435_761) % 1_000) as f64 / 10_000.0)
 }
 
 async fn job_of(server: &Server, id: &str) -> Value {
@@ -30,7 +31,9 @@ async fn given_a_job_when_its_process_is_killed_at_20_moments_then_the_file_is_t
     let mut server = Setup::on(folder.path()).start().await;
     let client = server.client("acme");
     let model = graded(&client).await;
+    let begun = Instant::now();
     let undisturbed = predicted(&client, &model, ("lots.csv", table.clone().into()), &options).await;
+    let needed = begun.elapsed();
     assert_eq!(undisturbed["state"], "succeeded", "{undisturbed}");
     let expected = whole(&client, &undisturbed).await;
 
@@ -39,7 +42,7 @@ async fn given_a_job_when_its_process_is_killed_at_20_moments_then_the_file_is_t
     let job = started["job_id"].as_str().unwrap().to_owned();
     let mut killed_while_open = 0;
     for kill in 0..KILLS {
-        tokio::time::sleep(moment(kill)).await;
+        tokio::time::sleep(moment(kill, needed)).await;
         let is_open = job_of(&server, &job).await["ended_at"].is_null();
         killed_while_open += u64::from(is_open);
         server.kill().await;

@@ -2,6 +2,8 @@
 //! the permission. New routes are covered by being in the document.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use mandi_acceptance::batch::{lots, predicted};
+use mandi_acceptance::registry::graded;
 use mandi_acceptance::{Answer, Client, Setup};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -88,10 +90,16 @@ async fn every_route_refuses_no_token_another_tenant_and_a_missing_permission() 
     let job = owner.post("/v1/collections/contracts/documents", &json!({"documents": many})).await.expect(202);
     let job = job["job_id"].as_str().unwrap();
     owner.finished(job).await;
-    let model = owner.post("/v1/models", &json!({"name": "grades"})).await.expect(201);
-    let model = format!("/v1/models/{}", model["id"].as_str().unwrap());
+    let model = graded(&owner).await;
+    let batch = predicted(&owner, &model, ("lots.csv", lots(2).into()), &json!({})).await;
+    let batch = format!("/v1/predictions/{}", batch["job_id"].as_str().unwrap());
+    let fused = json!({"members": [{"name": "a"}, {"name": "b"}], "method": "weighted_sum"});
+    owner.put("/v1/fusion/blend", &fused).await.expect(200);
+    let model = format!("/v1/models/{model}");
     let ids = [
         ("/v1/models/{id}", model.as_str()),
+        ("/v1/predictions/{id}", batch.as_str()),
+        ("{name}", "blend"),
         ("{version}", "1"),
         ("{id}", conversation.as_str()),
         ("{message_id}", sent["assistant"]["id"].as_str().unwrap()),
@@ -119,11 +127,11 @@ async fn every_route_refuses_no_token_another_tenant_and_a_missing_permission() 
         call(&nobody, operation, &ids).await.expect_problem(401, "unauthorised", "JWT");
         let without = if permission == "usage.read" { &useless } else { &powerless };
         call(without, operation, &ids).await.expect_problem(403, "forbidden", permission);
-        // Routes that name something of the owner's: to another tenant it is not there. Making a collection of the
-        // same name is another tenant's right, and touches nothing of the owner's.
-        if operation.path.contains('{')
-            && !(operation.method == Method::PUT && operation.path == "/v1/collections/{collection}")
-        {
+        // Routes that name something of the owner's: to another tenant it is not there. Making a collection or a fusion
+        // of the same name is another tenant's right, and touches nothing of the owner's.
+        let makes = operation.method == Method::PUT
+            && ["/v1/collections/{collection}", "/v1/fusion/{name}"].contains(&operation.path.as_str());
+        if operation.path.contains('{') && !makes {
             let answer = call(&stranger, operation, &ids).await;
             assert_eq!(answer.status, 404, "{name}: {}", answer.text);
         }
