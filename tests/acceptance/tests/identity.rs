@@ -93,7 +93,7 @@ async fn every_route_refuses_no_token_another_tenant_and_a_missing_permission() 
     let model = graded(&owner).await;
     let batch = predicted(&owner, &model, ("lots.csv", lots(2).into()), &json!({})).await;
     let batch = format!("/v1/predictions/{}", batch["job_id"].as_str().unwrap());
-    let fused = json!({"members": [{"name": "a"}, {"name": "b"}], "method": "weighted_sum"});
+    let fused = json!({"members": [{"name": "a"}, {"name": "b"}], "method": "weighted_sum", "loss_range": 1.0});
     owner.put("/v1/fusion/blend", &fused).await.expect(200);
     let model = format!("/v1/models/{model}");
     let ids = [

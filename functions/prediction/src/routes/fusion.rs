@@ -148,7 +148,7 @@ impl TryFrom<Value> for GivenScore {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Outcomes {
     /// Outcomes, in the order in which they came: 1 to 1,000, of which up to 90 may name an `answer`.
-    #[schema(min_items = 1, max_items = 1_000)]
+    #[schema(min_items = 1, max_items = 1_000, example = json!([{"scores": {"near": 101.0, "far": 90.5}, "truth": 99.0}]))]
     outcomes: Vec<FusionOutcome>,
 }
 
