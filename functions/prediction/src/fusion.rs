@@ -19,6 +19,7 @@ use mandi_core::{Clock, Principal, Problem, ProblemKind, Result, TenantId, Times
 use mandi_learning::fusion::{Answer, Cause, Definition, Fusion, FusionError, Mode};
 use mandi_registry::Registry;
 
+use crate::retry::{TRIES, pause};
 use crate::serving::Serving;
 
 pub(crate) use asking::Question;
@@ -30,8 +31,6 @@ pub(crate) use stored::{Kept, Said, ServingOf, Source, Stored};
 const MAX_NAME_CHARACTERS: usize = 100;
 /// The most fusions of a tenant.
 const MAX_FUSIONS: usize = 1_000;
-/// How often a change is tried again that another one came before.
-const TRIES: u32 = 10;
 
 /// The fusions of all tenants.
 #[derive(Clone, Debug)]
@@ -349,13 +348,4 @@ fn refused(error: &FusionError) -> Problem {
 
 fn contended() -> Problem {
     Problem::conflict("the fusion is being changed by others at the same time; repeat the request").retry_after(1)
-}
-
-/// Waits before another attempt, longer each time and never as long as others that collided: up to about two seconds
-/// in all.
-async fn pause(attempt: u32) {
-    if attempt > 0 {
-        let most_ms = 4_u64 << attempt.min(8);
-        tokio::time::sleep(Duration::from_millis(rand::random_range(0..=most_ms))).await;
-    }
 }

@@ -6,6 +6,8 @@ mod capture;
 mod fusion;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+mod outcomes;
+mod retry;
 mod routes;
 mod serving;
 mod state;

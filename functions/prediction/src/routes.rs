@@ -5,6 +5,7 @@ mod audit;
 mod fusion;
 mod importance;
 mod models;
+mod outcomes;
 pub(crate) mod predict;
 mod rollout;
 mod uploads;
@@ -26,6 +27,7 @@ pub(crate) fn all() -> OpenApiRouter<PredictionState> {
         .routes(routes!(rollout::deploy))
         .routes(routes!(rollout::roll_back))
         .routes(routes!(rollout::get))
+        .routes(routes!(outcomes::send))
         .routes(routes!(predict::predict))
         .routes(routes!(importance::importance))
         .routes(routes!(fusion::get, fusion::define, fusion::fuse, fusion::delete))

@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 use tokio_util::task::TaskTracker;
 
 use crate::capture::{Answered, Capturing, Kept, Named};
+use crate::outcomes::{Outcomes, Waiting};
 use crate::traffic::{Call, Traffic, Trial};
 
 /// For how long a stage is not read again: a roll-back takes effect within this time.
@@ -27,6 +28,7 @@ pub(crate) struct Serving {
     versions: Versions,
     traffic: Traffic,
     capturing: Capturing,
+    outcomes: Outcomes,
     background: TaskTracker,
     stages: Cache<(TenantId, ModelId, StageName), Arc<Deployed>>,
 }
@@ -100,10 +102,11 @@ impl Serving {
         versions: Versions,
         traffic: Traffic,
         capturing: Capturing,
+        outcomes: Outcomes,
         background: TaskTracker,
     ) -> Self {
         let stages = Cache::builder().max_capacity(10_000).time_to_live(STAGE_FRESH).build();
-        Self { registry, versions, traffic, capturing, background, stages }
+        Self { registry, versions, traffic, capturing, outcomes, background, stages }
     }
 
     /// Answers a call.
@@ -173,6 +176,9 @@ impl Serving {
         let answers =
             served.as_ref().ok().map(|served| served.rows.iter().flatten().map(|row| &row.prediction).collect());
         self.traffic.count(trial, candidate, &Call { arm: counted_as(arm), latency: begun.elapsed(), answers });
+        if let Ok(served) = &served {
+            self.outcomes.keep(trial, candidate, &Waiting { call: &served.call, arm, rows: &served.rows });
+        }
         served
     }
 

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::capture::Capturing;
 use crate::fusion::Fusions;
+use crate::outcomes::Outcomes;
 use crate::serving::Serving;
 use crate::traffic::Traffic;
 
@@ -48,6 +49,7 @@ pub struct PredictionState {
     pub(crate) registry: Registry,
     pub(crate) serving: Serving,
     pub(crate) traffic: Traffic,
+    pub(crate) outcomes: Outcomes,
     pub(crate) audit: AuditTrail,
     pub(crate) versions: Versions,
     pub(crate) fusions: Fusions,
@@ -80,14 +82,22 @@ impl PredictionState {
         let traffic = Traffic::new(registry.clone(), bus, clock.clone(), background.clone());
         let capturing = Capturing::new(captures, clock.clone(), background.clone());
         let versions = Versions::new(registry.clone(), engines);
-        let serving =
-            Serving::new(registry.clone(), versions.clone(), traffic.clone(), capturing.clone(), background.clone());
+        let outcomes = Outcomes::new(registry.clone(), background.clone());
+        let serving = Serving::new(
+            registry.clone(),
+            versions.clone(),
+            traffic.clone(),
+            capturing.clone(),
+            outcomes.clone(),
+            background.clone(),
+        );
         let fusions = Fusions::new(records, clock, audit.clone(), registry.clone(), serving.clone());
         let longest_work = inference_timeout + AFTER_INFERENCE;
         Self {
             gate,
             serving,
             traffic,
+            outcomes,
             registry,
             audit,
             versions,

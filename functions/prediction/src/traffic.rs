@@ -244,8 +244,16 @@ impl Traffic {
     ///
     /// # Errors
     /// The store's.
-    pub(crate) async fn report(&self, trial: &Trial) -> Result<Report> {
+    pub(crate) async fn report(&self, trial: &Trial, candidate: &Candidate) -> Result<Report> {
         let Counted { control, treatment, agreement } = self.all(trial).await?;
-        Ok(Report::of(&control, &treatment, &agreement, None, Alpha::FIVE_PERCENT))
+        let outcomes = match &candidate.metric {
+            None => None,
+            Some(metric) => {
+                let known = self.registry.judged((&trial.tenant, &trial.model), &trial.rollout).await?;
+                Some((metric.metric()?, known.judged))
+            }
+        };
+        let outcomes = outcomes.as_ref().map(|(metric, judged)| (*metric, judged));
+        Ok(Report::of(&control, &treatment, &agreement, outcomes, Alpha::FIVE_PERCENT))
     }
 }

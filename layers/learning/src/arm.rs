@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::agreement::Agreement;
 use crate::distribution::{self, Histogram, Labels, Stability};
-use crate::sequential::{Alpha, Comparison, Direction, Evidence, Moments, Range, Rate, Scale, compare, interval};
+use crate::metric::{Judged, Metric};
+use crate::sequential::{Alpha, Comparison, Direction, Evidence, Range, Rate, compare, interval};
 
 /// What is counted of the calls of one arm. Instances count apart; the counters of all of them merge.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,8 +20,6 @@ pub struct ArmCounters {
     pub values: Histogram,
     /// Predicted labels.
     pub labels: Labels,
-    /// The metric, of calls whose outcome is known.
-    pub metric: Moments,
 }
 
 impl ArmCounters {
@@ -33,18 +32,8 @@ impl ArmCounters {
             latency_ms: self.latency_ms.merged(&other.latency_ms),
             values: self.values.merged(&other.values),
             labels: self.labels.merged(&other.labels),
-            metric: self.metric.merged(other.metric),
         }
     }
-}
-
-/// A metric of outcomes, such as the absolute error, or 1 for a right label and 0 for a wrong one.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Metric {
-    /// What values it can have.
-    pub scale: Scale,
-    /// Which way is good.
-    pub direction: Direction,
 }
 
 /// What is said of one arm.
@@ -108,16 +97,25 @@ pub struct AgreementReport {
 /// A metric of two arms, in its own units.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricReport {
-    /// The control's mean.
-    pub control: f64,
-    /// The treatment's mean.
-    pub treatment: f64,
-    /// How many outcomes of the control are known.
-    pub control_count: u64,
-    /// How many outcomes of the treatment are known.
-    pub treatment_count: u64,
-    /// The difference of means.
+    /// What was measured.
+    pub metric: Metric,
+    /// The control's.
+    pub control: MetricArm,
+    /// The treatment's.
+    pub treatment: MetricArm,
+    /// The difference of means: of pairs, where both arms answered the same rows.
     pub comparison: Comparison,
+}
+
+/// A metric of one arm, in its own units.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricArm {
+    /// The observed mean.
+    pub mean: f64,
+    /// How many outcomes are known.
+    pub count: u64,
+    /// What the mean can be, at all looks together.
+    pub interval: Range,
 }
 
 impl Report {
@@ -127,7 +125,7 @@ impl Report {
         control: &ArmCounters,
         treatment: &ArmCounters,
         agreement: &Agreement,
-        metric: Option<Metric>,
+        outcomes: Option<(Metric, &Judged)>,
         alpha: Alpha,
     ) -> Self {
         let by_label = || distribution::label_stability(&control.labels, &treatment.labels);
@@ -137,7 +135,7 @@ impl Report {
             errors: compare(&control.errors, &treatment.errors, alpha, Direction::LowerIsBetter),
             stability: distribution::stability(&control.values, &treatment.values).or_else(by_label),
             agreement: agreed(agreement, alpha),
-            metric: metric.and_then(|metric| measured(control.metric, treatment.metric, metric, alpha)),
+            metric: outcomes.and_then(|(metric, judged)| judged.report(metric, alpha)),
         }
     }
 }
@@ -164,21 +162,5 @@ fn agreed(agreement: &Agreement, alpha: Alpha) -> Option<AgreementReport> {
         interval: interval(&agreement.same, alpha),
         mean_absolute_difference: agreement.values.mean_absolute_difference(),
         correlation: agreement.values.correlation(),
-    })
-}
-
-fn measured(control: Moments, treatment: Moments, metric: Metric, alpha: Alpha) -> Option<MetricReport> {
-    if control.count == 0 || treatment.count == 0 {
-        return None;
-    }
-    let unit = compare(&control, &treatment, alpha, metric.direction);
-    let in_units = |difference: f64| metric.scale.difference(difference);
-    let interval = Range { lower: in_units(unit.interval.lower), upper: in_units(unit.interval.upper) };
-    Some(MetricReport {
-        control: metric.scale.mean(control.centre()),
-        treatment: metric.scale.mean(treatment.centre()),
-        control_count: control.count,
-        treatment_count: treatment.count,
-        comparison: Comparison { estimate: in_units(unit.estimate), interval, ..unit },
     })
 }

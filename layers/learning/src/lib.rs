@@ -11,6 +11,7 @@ pub mod distribution;
 mod format;
 pub mod fusion;
 pub mod guard;
+pub mod metric;
 mod numbers;
 pub mod rollout;
 pub mod sequential;

@@ -9,6 +9,9 @@
 //! together, and its shadow on `m' - m` is the interval that [`compare`] gives: with `alpha` = 5 % it holds the true
 //! difference at all looks together with probability at least 95 %. A verdict is the interval leaving 0.
 //!
+//! Where both arms answer the same rows the product is no martingale, since the arms are not independent; there the
+//! differences of each row are one sequence of bounded values, and [`compare_pairs`] gives its interval.
+//!
 //! All looks together spend at most `alpha`; there is no plan of looks, no end, and nothing to book for each look.
 //! Assignment may change while the test runs (a canary's percentage), as long as it does not look into the future.
 //!
@@ -25,7 +28,7 @@ mod rate;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use compare::is_above;
-pub use compare::{Comparison, Direction, Verdict, compare};
+pub use compare::{Comparison, Direction, Verdict, compare, compare_pairs};
 pub use moments::{Moments, NotInScale, Scale};
 pub use rate::Rate;
 

@@ -5,6 +5,8 @@ use mandi_learning::agreement::Agreement;
 use mandi_learning::arm::ArmCounters;
 use mandi_learning::fusion::{Fused, Fusion, Opinion, Opinions};
 use mandi_learning::guard::{Decision, Guard};
+use mandi_learning::metric::{Judged, Metric};
+use mandi_learning::sequential::Alpha;
 use serde_json::{Value, from_value, json, to_value};
 
 fn fused(stored: &Value) -> f64 {
@@ -72,7 +74,6 @@ fn given_stored_counters_and_a_guard_when_they_are_read_then_the_decision_is_as_
         "latency_ms": {"buckets": {"1385": 100}, "not_numbers": 0},
         "values": {"buckets": {}, "not_numbers": 2},
         "labels": {"counts": {"fresh": 98}, "others": 0},
-        "metric": {"count": 4, "sum": 1.5, "variation": 0.25},
     });
     let guard = json!({
         "format": 1,
@@ -88,4 +89,19 @@ fn given_stored_counters_and_a_guard_when_they_are_read_then_the_decision_is_as_
     let Decision::RollBack { reason, findings } = decision else { panic!("{decision:?}") };
     assert_eq!(reason, "error rate is above 10.00 %, observed 30.00 % in 100 calls");
     assert!((findings[1].observed.unwrap() - 10.0).abs() < 10.0 / 32.0, "{findings:?}");
+}
+
+#[test]
+fn given_stored_outcomes_when_they_are_read_then_the_metric_is_as_it_was() {
+    let moments = |count, sum| json!({"count": count, "sum": sum, "variation": 0.25});
+    let stored = json!({
+        "format": 1,
+        "control": moments(4, 1.5),
+        "treatment": moments(2, 0.5),
+        "differences": {"count": 0, "sum": 0.0, "variation": 0.0},
+    });
+    let judged: Judged = from_value(stored.clone()).unwrap();
+    assert_eq!(to_value(judged).unwrap(), stored);
+    let report = judged.report(Metric::AbsoluteError { at_most: 8.0 }, Alpha::FIVE_PERCENT).unwrap();
+    assert_eq!((report.control.mean, report.treatment.mean, report.comparison.estimate), (3.0, 2.0, -1.0));
 }

@@ -11,7 +11,7 @@ use mandi_core::{Clock, Permission, Principal, Problem, Result, TenantId};
 use crate::capture::CaptureSettings;
 use crate::engines::Engines;
 use crate::model::{Model, Version};
-use crate::stages::{RolledBack, Rollout, Stage, StageName};
+use crate::stages::{RolledBack, Rollout, Share, Stage, StageName};
 use crate::store::{Store, event};
 
 /// The most models of a tenant.
@@ -176,7 +176,7 @@ impl Registry {
         rollout: Rollout,
     ) -> Result<Stage> {
         let tenant = &caller.tenant;
-        self.store.version(tenant, id, version).await?.ok_or_else(|| {
+        let tried = self.store.version(tenant, id, version).await?.ok_or_else(|| {
             let detail = format!("the model has no version {version}");
             Problem::field("/version", detail).of_kind(mandi_core::ProblemKind::Unprocessable)
         })?;
@@ -184,8 +184,15 @@ impl Registry {
         let after = before.stage.deploy(version, rollout, self.clock.now())?;
         let share = match rollout {
             Rollout::All => "all calls".to_owned(),
-            Rollout::Share(kind, percent, _) => format!("{percent} % of the calls, as {kind:?}").to_lowercase(),
+            Rollout::Share(Share { kind, percent, .. }) => {
+                format!("{percent} % of the calls, as {kind:?}").to_lowercase()
+            }
         };
+        let metric = after.candidate.as_ref().and_then(|candidate| candidate.metric);
+        if let (Some(metric), Some(serving)) = (metric, after.version) {
+            metric.check(&tried)?;
+            metric.check(&self.version(tenant, id, serving).await?)?;
+        }
         let event = event("model.deploy", id, Some(version), format!("{} in {}", share, name.name()));
         let entry = self.store.audit.entry(caller, event)?;
         self.store.replace_stage(tenant, id, name, (&before, &after), entry).await?;

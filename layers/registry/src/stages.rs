@@ -8,6 +8,8 @@ use mandi_learning::sequential::Alpha;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::metric::MetricSettings;
+
 /// The most earlier versions that are remembered to go back to.
 const MAX_EARLIER: usize = 100;
 
@@ -59,6 +61,9 @@ pub struct Candidate {
     /// When it goes back by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<GuardSettings>,
+    /// What its predictions are judged by when outcomes are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<MetricSettings>,
     /// This split of the calls: keys are drawn by it, and keep their arm while it lasts.
     #[schema(value_type = String)]
     pub rollout_id: RolloutId,
@@ -135,8 +140,28 @@ pub struct Stage {
 pub enum Rollout {
     /// The version serves all calls.
     All,
-    /// The version gets a share, in percent, as long as it keeps its bounds.
-    Share(Split, f64, Option<GuardSettings>),
+    /// The version gets a share.
+    Share(Share),
+}
+
+/// A share of the calls for a version on trial.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share {
+    /// How calls are split.
+    pub kind: Split,
+    /// The share, in percent.
+    pub percent: f64,
+    /// The bounds that the version has to keep.
+    pub guard: Option<GuardSettings>,
+    /// What it is judged by when outcomes are known; as before, when a trial goes on with another share.
+    pub metric: Option<MetricSettings>,
+}
+
+impl Share {
+    /// A share without bounds and metric.
+    pub const fn of(kind: Split, percent: f64) -> Self {
+        Self { kind, percent, guard: None, metric: None }
+    }
 }
 
 /// What a roll-back did.
@@ -152,11 +177,12 @@ impl Stage {
     /// The stage after a deployment at `now`.
     ///
     /// # Errors
-    /// `conflict`: a share was asked for, and nothing serves beside which it could be tried.
+    /// `conflict`: a share was asked for, and nothing serves beside which it could be tried; or a trial that goes on is to
+    /// be judged by another metric.
     pub fn deploy(&self, version: u32, rollout: Rollout, now: Timestamp) -> Result<Self> {
-        let (kind, percent, guard) = match rollout {
+        let Share { kind, percent, guard, metric } = match rollout {
             Rollout::All => return Ok(self.serving(version)),
-            Rollout::Share(kind, percent, guard) => (kind, percent, guard),
+            Rollout::Share(share) => share,
         };
         let conflict = |detail: &str| Err(Problem::conflict(detail));
         match self.version {
@@ -169,8 +195,19 @@ impl Stage {
         // Another percentage of the same trial keeps its draw, so that no key that was in goes out.
         let kept = self.candidate.as_ref().filter(|candidate| candidate.version == version && candidate.kind == kind);
         let candidate = match kept {
-            Some(candidate) => Candidate { percent, guard, ..candidate.clone() },
-            None => Candidate { version, kind, percent, guard, rollout_id: RolloutId::generate(), started_at: now },
+            Some(Candidate { metric: Some(before), .. }) if metric.is_some_and(|metric| metric != *before) => {
+                return conflict(
+                    "the trial is judged by another metric already: leave `metric` out to go on with it, or roll the trial \
+                     back and begin it anew",
+                );
+            }
+            Some(candidate) => {
+                Candidate { percent, guard, metric: metric.or(candidate.metric), ..candidate.clone() }
+            }
+            None => {
+                let rollout_id = RolloutId::generate();
+                Candidate { version, kind, percent, guard, metric, rollout_id, started_at: now }
+            }
         };
         Ok(Self { candidate: Some(candidate), ..self.clone() })
     }
@@ -234,6 +271,7 @@ impl Stage {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::metric::MetricKind;
 
     const NOW: Timestamp = Timestamp::from_unix_ms(1_795_254_600_000);
 
@@ -250,24 +288,36 @@ mod tests {
 
     #[test]
     fn given_a_trial_when_rolled_back_then_it_ends_and_what_served_serves() {
-        let trial = after(&[(1, Rollout::All), (2, Rollout::All), (3, Rollout::Share(Split::Canary, 10.0, None))]);
+        let trial = after(&[(1, Rollout::All), (2, Rollout::All), (3, Rollout::Share(Share::of(Split::Canary, 10.0)))]);
         let (stage, done) = trial.roll_back().unwrap();
         assert_eq!((stage.version, stage.candidate, done), (Some(2), None, RolledBack { from: 3, to: 2 }));
     }
 
     #[test]
     fn given_a_trial_when_its_percentage_changes_then_keys_are_drawn_as_before() {
-        let small = after(&[(1, Rollout::All), (2, Rollout::Share(Split::Canary, 10.0, None))]);
-        let large = small.deploy(2, Rollout::Share(Split::Canary, 50.0, None), NOW).unwrap();
+        let small = after(&[(1, Rollout::All), (2, Rollout::Share(Share::of(Split::Canary, 10.0)))]);
+        let large = small.deploy(2, Rollout::Share(Share::of(Split::Canary, 50.0)), NOW).unwrap();
         let id = |stage: &Stage| stage.candidate.as_ref().unwrap().rollout_id.clone();
         assert_eq!(id(&small), id(&large));
-        assert_ne!(id(&small), id(&small.deploy(3, Rollout::Share(Split::Canary, 10.0, None), NOW).unwrap()));
+        assert_ne!(id(&small), id(&small.deploy(3, Rollout::Share(Share::of(Split::Canary, 10.0)), NOW).unwrap()));
+    }
+
+    #[test]
+    fn given_a_trial_with_a_metric_when_its_percentage_changes_then_it_is_judged_by_the_same() {
+        let share = |percent, kind: Option<MetricKind>| {
+            let metric = kind.map(|kind| MetricSettings { kind, at_most: None });
+            Rollout::Share(Share { metric, ..Share::of(Split::Ab, percent) })
+        };
+        let small = after(&[(1, Rollout::All), (2, share(10.0, Some(MetricKind::Accuracy)))]);
+        let large = small.deploy(2, share(50.0, None), NOW).unwrap();
+        assert_eq!(large.candidate.unwrap().metric.unwrap().kind, MetricKind::Accuracy);
+        assert!(small.deploy(2, share(50.0, Some(MetricKind::BrierScore)), NOW).is_err());
     }
 
     #[test]
     fn given_nothing_that_serves_then_no_version_is_tried_beside_it() {
-        assert!(Stage::default().deploy(1, Rollout::Share(Split::Shadow, 100.0, None), NOW).is_err());
-        assert!(after(&[(1, Rollout::All)]).deploy(1, Rollout::Share(Split::Ab, 50.0, None), NOW).is_err());
+        assert!(Stage::default().deploy(1, Rollout::Share(Share::of(Split::Shadow, 100.0)), NOW).is_err());
+        assert!(after(&[(1, Rollout::All)]).deploy(1, Rollout::Share(Share::of(Split::Ab, 50.0)), NOW).is_err());
     }
 
     #[test]

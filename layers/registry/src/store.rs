@@ -51,7 +51,8 @@ fn name_key(tenant: &TenantId, name: &str) -> Key {
     Key::new(Partition::of(tenant, &["model-names"]), name)
 }
 
-fn own(tenant: &TenantId, id: &ModelId) -> Partition {
+/// The partition of what belongs to one model.
+pub(crate) fn own(tenant: &TenantId, id: &ModelId) -> Partition {
     Partition::of(tenant, &["models", id.as_str()])
 }
 

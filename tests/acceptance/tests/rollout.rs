@@ -157,6 +157,90 @@ async fn given_a_caller_without_the_right_then_alerts_are_refused() {
     viewer.get("/v1/alerts").await.expect_problem(403, "forbidden", "audit.read");
 }
 
+/// A version that answers well, and one with two of its classes exchanged; the model's id.
+async fn exchanged(client: &Client, name: &str) -> String {
+    let model = model(client, name).await;
+    let Grades { file, version } = grades();
+    register(client, &model, &file, &version).await.expect(201);
+    let swapped = swap(&file, b"A", b"C");
+    register(client, &model, &swapped, &json!({"signature": version["signature"]})).await.expect(201);
+    deploy(client, &model, 1, &json!({})).await.expect(200);
+    model
+}
+
+/// Sends outcomes until the answers that they are of are kept, which is after they were sent.
+async fn send(client: &Client, model: &str, outcomes: &Value) -> Value {
+    for _ in 0..40 {
+        let told = client.post(&format!("/v1/models/{model}/outcomes"), &json!({"outcomes": outcomes})).await.expect(200);
+        if told["used"] != 0 {
+            return told;
+        }
+        tokio::time::sleep(SETTLED / 4).await;
+    }
+    panic!("the outcomes {outcomes} were never counted");
+}
+
+#[tokio::test]
+async fn given_a_shadow_with_a_metric_when_outcomes_are_sent_then_pairs_give_a_verdict_and_each_row_counts_once() {
+    let Platform { client, .. } = &platform().await;
+    let model = exchanged(client, "judged in the shadow").await;
+    deploy(client, &model, 2, &json!({"kind": "shadow", "metric": {"kind": "accuracy"}})).await.expect(200);
+    tokio::time::sleep(SETTLED).await;
+    let rows = vec![lot(); 40];
+    let answer = predict(client, &model, &json!({"rows": rows})).await.expect(200);
+    let truth = &answer["predictions"][0]["label"];
+    let outcome = |row: usize| json!({"call": answer["id"], "row": row, "truth": truth});
+    let told = send(client, &model, &(0..40).map(outcome).collect()).await;
+    assert_eq!((&told["used"], &told["metric"]["control"]["mean"]), (&json!(40), &json!(1.0)), "{told}");
+    assert_eq!(told["metric"]["comparison"]["verdict"], "worse", "{told}");
+    let again = json!({"outcomes": [outcome(0), {"call": answer["id"], "row": 40, "truth": truth}]});
+    let again = client.post(&format!("/v1/models/{model}/outcomes"), &again).await.expect(200);
+    assert_eq!(again["used"], 0);
+    assert_eq!(again["skipped"][0]["reason"], "its outcome is known already");
+    assert_eq!(again["skipped"][1]["reason"], "the call has 40 rows; they count from 0");
+    assert_eq!(report(client, &model).await["report"]["metric"]["treatment"]["count"], 40);
+}
+
+#[tokio::test]
+async fn given_an_ab_test_with_a_metric_when_outcomes_are_sent_then_each_counts_for_the_version_that_answered() {
+    let Platform { client, .. } = &platform().await;
+    let model = exchanged(client, "judged side by side").await;
+    let error = json!({"kind": "ab", "metric": {"kind": "brier_score"}});
+    deploy(client, &model, 2, &error).await.expect(200);
+    tokio::time::sleep(SETTLED).await;
+    let mut counts = [0, 0];
+    for customer in 0..12 {
+        let asked = json!({"rows": [lot(), lot()], "key": format!("customer-{customer}")});
+        let answer = predict(client, &model, &asked).await.expect(200);
+        let outcomes = json!([{"call": answer["id"], "truth": "A"}, {"call": answer["id"], "row": 1, "truth": "A"}]);
+        send(client, &model, &outcomes).await;
+        counts[usize::from(answer["version"] == 2)] += 2;
+    }
+    let told = report(client, &model).await;
+    let metric = &told["report"]["metric"];
+    assert_eq!((&metric["control"]["count"], &metric["treatment"]["count"]), (&json!(counts[0]), &json!(counts[1])));
+    let interval = &metric["comparison"]["interval"];
+    let (lower, upper) = (interval["lower"].as_f64().unwrap(), interval["upper"].as_f64().unwrap());
+    assert!((-1.0..1.0).contains(&lower) && lower < upper, "{metric}");
+}
+
+#[tokio::test]
+async fn given_outcomes_that_nothing_can_be_learned_from_then_the_refusal_says_why() {
+    let Platform { client, .. } = &platform().await;
+    let model = graded(client).await;
+    let path = format!("/v1/models/{model}/outcomes");
+    let one = json!({"outcomes": [{"call": "call_1", "truth": "A"}]});
+    client.post(&path, &one).await.expect_problem(409, "conflict", "no version is on trial");
+    deploy(client, &model, 2, &json!({"kind": "canary"})).await.expect(200);
+    client.post(&path, &one).await.expect_problem(409, "conflict", "rollout.metric");
+    deploy(client, &model, 2, &json!({"kind": "canary", "metric": {"kind": "accuracy"}})).await.expect(200);
+    client.post(&path, &json!({"outcomes": []})).await.expect_problem(400, "invalid-request", "/outcomes");
+    let told = client.post(&path, &one).await.expect(200);
+    assert_eq!((&told["used"], &told["skipped"][0]["outcome"]), (&json!(0), &json!(0)));
+    let other = json!({"kind": "canary", "metric": {"kind": "brier_score"}});
+    deploy(client, &model, 2, &other).await.expect_problem(409, "conflict", "another metric");
+}
+
 /// A model's file in which the names of two of its classes change places.
 fn swap(file: &[u8], one: &[u8; 1], other: &[u8; 1]) -> Vec<u8> {
     let mut swapped = file.to_vec();
@@ -185,10 +269,15 @@ async fn given_a_rollout_that_cannot_be_then_it_is_refused_with_the_field() {
         (json!({"kind": "all", "guard": {}}), "/rollout/guard"),
         (json!({"kind": "canary", "guard": {"error_excess": 2}}), "/rollout/guard/error_excess"),
         (json!({"kind": "canary", "guard": {"latency_ratio": 0.5}}), "/rollout/guard/latency_ratio"),
+        (json!({"kind": "all", "metric": {"kind": "accuracy"}}), "/rollout/metric"),
+        (json!({"kind": "ab", "metric": {"kind": "absolute_error"}}), "/rollout/metric/at_most"),
+        (json!({"kind": "ab", "metric": {"kind": "f1"}}), "/rollout/metric/kind"),
         (json!({"kind": "blue-green"}), "/rollout/kind"),
     ] {
         deploy(client, &model, 2, &rollout).await.expect_problem(400, "invalid-request", named);
     }
     deploy(client, &model, 1, &json!({"kind": "canary"})).await.expect_problem(409, "conflict", "serves already");
     deploy(client, &model, 9, &json!({})).await.expect_problem(422, "unprocessable", "/version");
+    let of_values = json!({"kind": "ab", "metric": {"kind": "smape"}});
+    deploy(client, &model, 2, &of_values).await.expect_problem(422, "unprocessable", "/rollout/metric/kind");
 }

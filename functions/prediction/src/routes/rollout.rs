@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::state::PredictionState;
 use crate::traffic::Trial;
-use mandi_registry::{GuardSettings, Rollout, Split, Stage, StageName};
+use mandi_registry::{GuardSettings, MetricSettings, Rollout, Share, Split, Stage, StageName};
 
 /// What is to serve.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -41,6 +41,9 @@ pub(crate) struct RolloutSettings {
     /// When the version goes back by itself: by default for a canary alone.
     #[serde(default)]
     guard: Option<GuardSettings>,
+    /// What its predictions are compared by once their outcomes are sent (`POST /v1/models/{id}/outcomes`).
+    #[serde(default)]
+    metric: Option<MetricSettings>,
 }
 
 /// How a version comes into use.
@@ -60,12 +63,15 @@ pub(crate) enum RolloutKind {
 
 impl RolloutSettings {
     fn rollout(&self) -> Result<Rollout> {
-        let (split, usual) = match self.kind {
+        let (kind, usual) = match self.kind {
             RolloutKind::All if self.percent.is_some() => {
                 return Err(Problem::field("/rollout/percent", "a version that gets all calls has no percentage"));
             }
             RolloutKind::All if self.guard.is_some() => {
                 return Err(Problem::field("/rollout/guard", "a version that gets all calls is on no trial"));
+            }
+            RolloutKind::All if self.metric.is_some() => {
+                return Err(Problem::field("/rollout/metric", "a version that gets all calls is on no trial"));
             }
             RolloutKind::All => return Ok(Rollout::All),
             RolloutKind::Canary => (Split::Canary, 10.0),
@@ -78,9 +84,10 @@ impl RolloutSettings {
             return Err(Problem::field("/rollout/percent", detail));
         }
         Percent::try_from(percent).map_err(|fault| Problem::field("/rollout/percent", fault.to_string()))?;
-        let guard = self.guard.or((split == Split::Canary).then(GuardSettings::default));
+        let guard = self.guard.or((kind == Split::Canary).then(GuardSettings::default));
         guard.as_ref().map(GuardSettings::guard).transpose()?;
-        Ok(Rollout::Share(split, percent, guard))
+        self.metric.as_ref().map(MetricSettings::metric).transpose()?;
+        Ok(Rollout::Share(Share { kind, percent, guard, metric: self.metric }))
     }
 }
 
@@ -165,7 +172,7 @@ pub(crate) struct RolloutReport {
     #[serde(flatten)]
     stage: StageResponse,
     /// The comparison of the version that serves (`control`) with the one on trial (`treatment`): calls, errors, latency,
-    /// predictions, agreement, and a verdict whose intervals hold however often one looks (docs/rollout-and-fusion.md).
+    /// predictions, agreement, the metric where outcomes are known, and verdicts whose intervals hold however often one looks (docs/rollout-and-fusion.md).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     report: Option<Report>,
@@ -190,7 +197,7 @@ pub(crate) async fn get(
         Some(candidate) => {
             let (tenant, rollout) = (caller.tenant.clone(), candidate.rollout_id.clone());
             let trial = Trial { tenant, model: model.id, stage: asked.stage, rollout };
-            Some(state.traffic.report(&trial).await?)
+            Some(state.traffic.report(&trial, candidate).await?)
         }
     };
     Ok(Json(RolloutReport { stage: StageResponse { name: asked.stage, stage }, report }))

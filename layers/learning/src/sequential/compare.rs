@@ -47,14 +47,40 @@ pub struct Comparison {
 pub fn compare<E: Evidence>(control: &E, treatment: &E, alpha: Alpha, direction: Direction) -> Comparison {
     let estimate = treatment.centre() - control.centre();
     let interval = difference(control, treatment, alpha);
-    let verdict = match direction {
+    let p_value = (-least_log_evidence(control, treatment, 0.0, f64::NEG_INFINITY)).exp().min(1.0);
+    Comparison { verdict: verdict(interval, direction), estimate, interval, p_value, alpha }
+}
+
+/// Compares a treatment with a control by the differences of the rows that both answered, on the scale of
+/// [`Scale::of_differences`](super::Scale::of_differences). Look as often as you like; see the [module](super).
+#[must_use]
+pub fn compare_pairs(differences: &impl Evidence, alpha: Alpha, direction: Direction) -> Comparison {
+    // The scale 0..1 stands for -1..1.
+    let difference = |unit: f64| 2.0 * unit - 1.0;
+    let known = super::interval(differences, alpha);
+    let interval = Range { lower: difference(known.lower), upper: difference(known.upper) };
+    let p_value = (-differences.log_evidence(0.5)).exp().min(1.0);
+    let estimate = difference(differences.centre());
+    Comparison { verdict: verdict(interval, direction), estimate, interval, p_value, alpha }
+}
+
+fn verdict(interval: Range, direction: Direction) -> Verdict {
+    match direction {
         _ if interval.lower <= 0.0 && interval.upper >= 0.0 => Verdict::NoDifferenceYet,
         Direction::LowerIsBetter if interval.upper < 0.0 => Verdict::Better,
         Direction::HigherIsBetter if interval.lower > 0.0 => Verdict::Better,
         Direction::LowerIsBetter | Direction::HigherIsBetter => Verdict::Worse,
-    };
-    let p_value = (-least_log_evidence(control, treatment, 0.0, f64::NEG_INFINITY)).exp().min(1.0);
-    Comparison { verdict, estimate, interval, p_value, alpha }
+    }
+}
+
+impl Comparison {
+    /// The same, with differences in the units of a scale.
+    #[must_use]
+    pub fn in_units(self, scale: super::Scale) -> Self {
+        let units = |difference: f64| scale.difference(difference);
+        let interval = Range { lower: units(self.interval.lower), upper: units(self.interval.upper) };
+        Self { estimate: units(self.estimate), interval, ..self }
+    }
 }
 
 /// The differences of means that the data do not reject.

@@ -55,6 +55,13 @@ impl Scale {
         }
     }
 
+    /// The scale of differences of two values of this one.
+    #[must_use]
+    pub fn of_differences(self) -> Self {
+        let width = self.high - self.low;
+        Self { low: -width, high: width }
+    }
+
     /// A mean on the scale 0..1 in the metric's own units.
     #[must_use]
     pub fn mean(self, unit: f64) -> f64 {
