@@ -10,7 +10,6 @@ mod stored;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mandi_core::audit::{AuditTrail, Event};
 use mandi_core::ids::{FusedAnswerId, ModelId};

@@ -9,9 +9,7 @@ use mandi_core::{Problem, Result};
 use mandi_inference::signature::{Prediction, Scalar};
 use mandi_learning::metric::{Judged, Metric, Predicted, Truth};
 use mandi_learning::rollout::Arm;
-use mandi_registry::{
-    Answerer, Candidate, MetricSettings, NewOutcomes, Registry, Split, WaitingAnswer, WaitingCall,
-};
+use mandi_registry::{Answerer, Candidate, MetricSettings, NewOutcomes, Registry, Split, WaitingAnswer, WaitingCall};
 use tokio_util::task::TaskTracker;
 
 use crate::retry::{TRIES, pause};
@@ -251,7 +249,14 @@ mod tests {
         let call = WaitingCall { answer: answer(Arm::Treatment, &["A", "B"]), shadow: None, known: BTreeSet::new() };
         let (id, mut count) = count(Split::Canary, call);
         let strange = given(&CallId::generate(), 0, "A");
-        let sent = [given(&id, 0, "A"), given(&id, 0, "A"), given(&id, 1, "A"), given(&id, 2, "A"), given(&id, 9, "A"), strange];
+        let sent = [
+            given(&id, 0, "A"),
+            given(&id, 0, "A"),
+            given(&id, 1, "A"),
+            given(&id, 2, "A"),
+            given(&id, 9, "A"),
+            strange,
+        ];
         let passed: Vec<_> = count.all(&sent).into_iter().map(|one| (one.outcome, one.reason)).collect();
         let expected = [
             (1, "its outcome is known already"),

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::arm::{MetricArm, MetricReport};
 use crate::rollout::Arm;
-use crate::sequential::{Alpha, Direction, Evidence, Moments, NotInScale, Range, Scale, compare, compare_pairs, interval};
+use crate::sequential::{
+    Alpha, Direction, Evidence, Moments, NotInScale, Range, Scale, compare, compare_pairs, interval,
+};
 
 /// What predictions are judged by when their outcome is known.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Metrics of outcomes, and the verdict on two arms.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use mandi_learning::metric::{Truth, Judged, Metric, Predicted};
+use mandi_learning::metric::{Judged, Metric, Predicted, Truth};
 use mandi_learning::rollout::Arm;
 use mandi_learning::sequential::{Alpha, Verdict};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -57,9 +57,13 @@ fn given_values_then_errors_are_bounded() {
 #[test]
 fn given_a_prediction_or_an_outcome_of_another_kind_then_the_reason_is_said() {
     let error = Metric::AbsoluteError { at_most: 10.0 };
-    let said = |metric: Metric, predicted: &Predicted, came: &Truth| metric.judge(predicted, came).unwrap_err().to_string();
+    let said =
+        |metric: Metric, predicted: &Predicted, came: &Truth| metric.judge(predicted, came).unwrap_err().to_string();
     assert_eq!(said(error, &value(1.0), &came("A")), "the outcome is `A`; a finite number is expected");
-    assert_eq!(said(error, &label("A"), &Truth::Value(1.0)), "the prediction has no value, which the trial's metric is about");
+    assert_eq!(
+        said(error, &label("A"), &Truth::Value(1.0)),
+        "the prediction has no value, which the trial's metric is about"
+    );
     assert_eq!(said(Metric::Smape, &value(f64::NAN), &Truth::Value(1.0)), "the prediction is NaN: it has no distance");
     assert!(Metric::AbsoluteError { at_most: 0.0 }.scale().is_err());
 }

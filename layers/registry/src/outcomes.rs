@@ -114,12 +114,7 @@ impl Registry {
 
     /// Counts outcomes of a trial, all or none of them: up to 98 calls. Returns whether it did; not when others were counted
     /// since what was known before was read.
-    pub async fn judge(
-        &self,
-        of: (&TenantId, &ModelId),
-        rollout: &RolloutId,
-        outcomes: &NewOutcomes,
-    ) -> Result<bool> {
+    pub async fn judge(&self, of: (&TenantId, &ModelId), rollout: &RolloutId, outcomes: &NewOutcomes) -> Result<bool> {
         let condition = match outcomes.before.revision {
             None => Condition::Absent,
             Some(revision) => Condition::equals("revision", revision),

@@ -201,9 +201,7 @@ impl Stage {
                      back and begin it anew",
                 );
             }
-            Some(candidate) => {
-                Candidate { percent, guard, metric: metric.or(candidate.metric), ..candidate.clone() }
-            }
+            Some(candidate) => Candidate { percent, guard, metric: metric.or(candidate.metric), ..candidate.clone() },
             None => {
                 let rollout_id = RolloutId::generate();
                 Candidate { version, kind, percent, guard, metric, rollout_id, started_at: now }

@@ -171,7 +171,8 @@ async fn exchanged(client: &Client, name: &str) -> String {
 /// Sends outcomes until the answers that they are of are kept, which is after they were sent.
 async fn send(client: &Client, model: &str, outcomes: &Value) -> Value {
     for _ in 0..40 {
-        let told = client.post(&format!("/v1/models/{model}/outcomes"), &json!({"outcomes": outcomes})).await.expect(200);
+        let told =
+            client.post(&format!("/v1/models/{model}/outcomes"), &json!({"outcomes": outcomes})).await.expect(200);
         if told["used"] != 0 {
             return told;
         }

@@ -8,7 +8,6 @@ use mandi_inference::signature::Scalar;
 use mandi_learning::arm::MetricReport;
 use mandi_registry::StageName;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::outcomes::{GivenOutcome, Passed};
