@@ -1,5 +1,6 @@
 //! Jobs: what was asked for, how far it has come, and where its parts lie.
 
+mod lost;
 mod model;
 mod progress;
 mod store;

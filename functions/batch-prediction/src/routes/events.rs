@@ -60,9 +60,14 @@ fn events(watch: Watch) -> impl Stream<Item = Result<Bytes, Infallible>> + Send 
 impl Watch {
     /// Waits for a change, for some time.
     async fn changed(&mut self) -> bool {
-        for _ in 0..QUIET_LOOKS {
+        for look in 1..=QUIET_LOOKS {
             tokio::time::sleep(LOOK_EVERY).await;
-            match self.jobs.find(&self.tenant, &self.last.job_id).await.map(BatchJob::from) {
+            // Whether the machine still runs is asked now and then.
+            let found = match look {
+                QUIET_LOOKS => self.jobs.look(&self.tenant, &self.last.job_id).await,
+                _ => self.jobs.find(&self.tenant, &self.last.job_id).await,
+            };
+            match found.map(BatchJob::from) {
                 Ok(now) if now != self.last => {
                     self.last = now;
                     return true;

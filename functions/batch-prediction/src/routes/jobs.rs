@@ -142,7 +142,7 @@ pub(crate) async fn get(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let found = state.jobs.find(&caller.tenant, &id).await?;
+    let found = state.jobs.look(&caller.tenant, &id).await?;
     if sse::wanted(&headers) {
         return Ok(events::response(state.jobs.clone(), caller.tenant.clone(), found));
     }
