@@ -56,6 +56,12 @@ impl Known {
         }
     }
 
+    /// Whether there are intervals, by the model or by the calibration; sets of classes are none.
+    pub(crate) fn gives_intervals(&self) -> bool {
+        let mut levels = self.calibration.iter().flat_map(|known| known.levels());
+        self.own.is_some() || levels.any(|level| !matches!(level, Method::Classes(_)))
+    }
+
     /// Puts the intervals or sets of a level into answers.
     pub(crate) fn tell(&self, level: &Method, predictions: &mut [Prediction]) {
         let scale = self.calibration.as_ref().and_then(Calibration::scale);

@@ -50,6 +50,11 @@ impl Ready {
         Ok(predictions)
     }
 
+    /// Whether answers have an interval, where the row allows one: what [`Self::predictions`] tells may lack it.
+    pub fn gives_intervals(&self) -> bool {
+        self.known.gives_intervals()
+    }
+
     /// Checks that it was registered with what answers are to have.
     ///
     /// # Errors

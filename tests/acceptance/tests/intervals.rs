@@ -303,3 +303,22 @@ async fn given_a_batch_over_a_calibrated_version_then_its_results_have_both_ends
     let cells: Vec<f64> = lines[1].split(',').take(4).map(|cell| cell.parse().unwrap()).collect();
     assert_eq!((cells[2], cells[3]), (end(&single[0], "lower"), end(&single[0], "upper")));
 }
+
+/// A scale of 0 gives no interval: the model does not say how uncertain it is of that row.
+#[tokio::test]
+async fn given_a_first_row_without_an_interval_when_a_batch_runs_then_the_others_have_theirs() {
+    let Platform { client, .. } = &platform().await;
+    let model = model(client, "prices").await;
+    let (rows, outcomes) = sold(200, 7);
+    let calibration = json!({"rows": rows, "outcomes": outcomes, "method": "normalised", "scale": "spread"});
+    register(client, &model, PRICES, &prices(&calibration)).await.expect(201);
+    deploy(client, &model, 1, &json!({})).await.expect(200);
+    let table = b"quality,volatility\n5,0\n5,1\n".to_vec();
+    let job = predicted(client, &model, ("lots.csv", table), &json!({})).await;
+    let results = String::from_utf8(whole(client, &job).await).unwrap();
+    let lines: Vec<&str> = results.lines().collect();
+    assert_eq!(lines[0].split(',').take(4).collect::<Vec<_>>(), ["row", "prediction", "lower", "upper"]);
+    let cells = |line: usize| lines[line].split(',').collect::<Vec<_>>();
+    assert_eq!(cells(1)[2..4], ["", ""]);
+    assert!(cells(2)[2].parse::<f64>().unwrap() < cells(2)[3].parse::<f64>().unwrap(), "{results}");
+}

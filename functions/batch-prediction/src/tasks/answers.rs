@@ -19,8 +19,8 @@ pub(crate) struct AnswerLayout {
     value: bool,
     /// How many numbers it has, of several targets.
     values: usize,
-    /// Whether it has an interval.
-    interval: bool,
+    /// Whether it may have an interval.
+    pub(super) interval: bool,
     /// Whether it has a set of classes.
     #[serde(default)]
     set: bool,

@@ -160,6 +160,8 @@ fn complete(planned: Plan, source: &Input, job: &Job, answering: &Answering<'_>)
         None => made_up(&answering.ready.bound),
     };
     stored.answers = AnswerLayout::of(&answering.answer(row)?, explained);
+    // The one row may be one that has no interval.
+    stored.answers.interval |= answering.ready.gives_intervals();
     stored.results = stored.answers.results(&job.output.copied)?;
     Ok(stored)
 }
