@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mandi_core::ids::{ModelId, UploadId};
-use mandi_core::{FieldError, Principal, Problem, ProblemKind, Result, files};
+use mandi_core::{FieldError, Principal, Problem, ProblemKind, Result, TenantId, files};
 use mandi_inference::onnx::ModelFault;
 use mandi_inference::signature::{Bound, Draft};
 use serde::Deserialize;
@@ -77,6 +77,7 @@ impl Registry {
     ) -> Result<Version> {
         let model = self.model(&caller.tenant, id).await?;
         new.check()?;
+        self.check_parent(&caller.tenant, &model.id, &new.lineage).await?;
         let (content, upload) = self.content(caller, &new, file).await?;
         let checksum = sha256(&content);
         let size_bytes = content.len() as u64;
@@ -125,6 +126,18 @@ impl Registry {
             self.uploads.remove(&caller.tenant, &upload).await?;
         }
         Ok(version)
+    }
+
+    /// Whether the version is there that this one is said to come from.
+    async fn check_parent(&self, tenant: &TenantId, id: &ModelId, lineage: &Lineage) -> Result<()> {
+        let Some(parent) = lineage.parent else { return Ok(()) };
+        match self.store.version(tenant, id, parent).await? {
+            Some(_) => Ok(()),
+            None => {
+                let detail = format!("the model has no version {parent}");
+                Err(Problem::field("/lineage/parent", detail).of_kind(ProblemKind::Unprocessable))
+            }
+        }
     }
 
     /// Asks the model for predictions of the held-out rows, where they were not given, and calibrates by them.

@@ -155,10 +155,14 @@ async fn given_a_signature_that_does_not_fit_the_file_then_each_field_is_named()
         (json!({"inputs": [{"name": "moisture_percent", "default": "wet"}]}), "/signature/inputs/0/default"),
         (json!({"inputs": [{"name": "origin", "categories": ["Salem", "Salem"]}]}), "/signature/inputs/0/categories"),
         (json!({"outputs": [{"name": "colour"}]}), "/signature/outputs/0/name"),
+        (json!({"outputs": [{"name": "output_label", "classes": ["A"]}]}), "/signature/outputs/0/classes"),
+        (json!({"outputs": [{"name": "output_probability", "classes": ["A", "B"]}]}), "/signature/outputs/0/classes"),
     ] {
         let refused = register(client, &model, &file, &json!({"signature": signature})).await;
         refused.expect_problem(422, "unprocessable", named);
     }
+    let orphan = register(client, &model, &file, &json!({"lineage": {"parent": 9}})).await;
+    orphan.expect_problem(422, "unprocessable", "/lineage/parent");
 }
 
 #[tokio::test]

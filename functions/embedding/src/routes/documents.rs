@@ -46,6 +46,19 @@ pub(crate) struct DocumentDeleted {
     entity_id: String,
 }
 
+/// Documents as a form.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes the form, which is read field by field")]
+pub(crate) struct DocumentsForm {
+    /// What the files are; before them.
+    entity_type: Option<String>,
+    /// Which one the first file is; before it.
+    entity_id: Option<String>,
+    /// A file; the field may come more than once.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    file: Vec<u8>,
+}
+
 /// Send documents to be found.
 ///
 /// One document, or `{documents: [...]}` with up to 100. Up to 10 documents and 32 KiB are done at once (200);
@@ -57,7 +70,7 @@ pub(crate) struct DocumentDeleted {
     security(("bearer" = ["knowledge.write"])),
     request_body(content(
         (NewDocumentsSchema = "application/json"),
-        (String = "multipart/form-data")
+        (DocumentsForm = "multipart/form-data")
     )),
     params(("collection" = String, Path, description = "the collection")),
     responses(

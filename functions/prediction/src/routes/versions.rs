@@ -26,6 +26,17 @@ pub(crate) struct VersionsQuery {
     cursor: Option<String>,
 }
 
+/// A version as a form.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes the form, which is read field by field")]
+pub(crate) struct VersionForm {
+    /// The ONNX file.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// The rest, as JSON, without `artifact`.
+    version: Option<NewVersion>,
+}
+
 /// A version, and the stage that it is at.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct VersionDetails {
@@ -53,7 +64,7 @@ pub(crate) struct VersionPage {
 /// with the file in the field `file` and the JSON in the field `version`.
 #[utoipa::path(post, path = "/v1/models/{id}/versions", tag = "models", security(("bearer" = ["models.write"])),
     params(("id" = String, Path, description = "the model")),
-    request_body(content((NewVersion = "application/json"), (String = "multipart/form-data"))),
+    request_body(content((NewVersion = "application/json"), (VersionForm = "multipart/form-data"))),
     responses((status = 201, body = VersionDetails)))]
 pub(crate) async fn create(
     State(state): State<PredictionState>,

@@ -215,15 +215,32 @@ impl Feature {
 impl OutputDraft {
     fn complete(&self, output: &mut Output, pointer: &str, faults: &mut Vec<FieldError>) {
         output.role = self.role.unwrap_or(output.role);
-        if self.classes.is_some() {
-            output.classes.clone_from(&self.classes);
-        }
+        self.name_classes(output, pointer, faults);
         output.coverage = self.coverage;
         let is_end = matches!(output.role, Role::Lower | Role::Upper);
         if self.coverage.is_some_and(|coverage| !(is_end && coverage > 0.0 && coverage < 1.0)) {
             let detail = "it is a share above 0 and below 1, of an output whose role is `lower` or `upper`";
             faults.push(fault(format!("{pointer}/coverage"), detail.to_owned()));
         }
+    }
+
+    /// Takes the names of the classes over, where the file does not say others.
+    fn name_classes(&self, output: &mut Output, pointer: &str, faults: &mut Vec<FieldError>) {
+        let Some(given) = &self.classes else { return };
+        let texts = |classes: &[Scalar]| classes.iter().map(Scalar::to_string).collect::<Vec<_>>();
+        let detail = match &output.classes {
+            _ if output.role != Role::Probabilities => {
+                "only an output whose role is `probabilities` has classes".to_owned()
+            }
+            Some(told) if texts(told) != texts(given) => {
+                format!("the file says its classes itself: {}; leave this out", texts(told).join(", "))
+            }
+            _ => {
+                output.classes = Some(given.clone());
+                return;
+            }
+        };
+        faults.push(fault(format!("{pointer}/classes"), detail));
     }
 }
 
