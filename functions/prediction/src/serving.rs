@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::capture::{Answered, Capturing, Kept, Named};
 use crate::outcomes::{Outcomes, Waiting};
-use crate::traffic::{Call, Traffic, Trial};
+use crate::traffic::{Call, Outcome, Traffic, Trial};
 
 /// For how long a stage is not read again: a roll-back takes effect within this time.
 const STAGE_FRESH: Duration = Duration::from_millis(500);
@@ -126,7 +126,11 @@ impl Serving {
         match (policy.choose(subject), &deployed.stage.candidate) {
             (Choice::Compared(arm, version), Some(candidate)) => {
                 let trial = trial(&asking, candidate);
-                self.counted((&trial, candidate), captured(arm), *version, &asking).await
+                let served = self.counted((&trial, candidate), captured(arm), *version, &asking).await?;
+                if let (Arm::Treatment, Some(serving)) = (arm, deployed.stage.version) {
+                    self.ask_the_other(trial, candidate.clone(), serving, asking, &served);
+                }
+                Ok(served)
             }
             (Choice::Beside { answers, shadow }, Some(candidate)) => {
                 let trial = trial(&asking, candidate);
@@ -173,9 +177,15 @@ impl Serving {
         }
         let begun = Instant::now();
         let served = self.serve(asking, Some(arm), version).await;
-        let answers =
-            served.as_ref().ok().map(|served| served.rows.iter().flatten().map(|row| &row.prediction).collect());
-        self.traffic.count(trial, candidate, &Call { arm: counted_as(arm), latency: begun.elapsed(), answers });
+        let rows = served.as_ref().map(|served| &served.rows[..]).unwrap_or_default();
+        let answers = rows.iter().flatten().map(|row| &row.prediction).collect();
+        let is_answered = served.is_ok() && rows.iter().all(std::result::Result::is_ok);
+        let outcome = if is_answered { Outcome::Answered } else { Outcome::Failed };
+        self.traffic.count(
+            trial,
+            candidate,
+            &Call { arm: counted_as(arm), latency: begun.elapsed(), answers, outcome },
+        );
         if let Ok(served) = &served {
             self.outcomes.keep(trial, candidate, &Waiting { call: &served.call, arm, rows: &served.rows });
         }
@@ -195,6 +205,23 @@ impl Serving {
         });
     }
 
+    /// Asks the version that serves for what the one on trial answered, after the caller's answer is there, where the trial
+    /// is bound to agree with it. It counts as no call.
+    fn ask_the_other(&self, trial: Trial, candidate: Candidate, serving: u32, mut asking: Asking, served: &Served) {
+        if candidate.guard.is_none_or(|guard| guard.disagreement.is_none()) {
+            return;
+        }
+        let treatment = predictions(served);
+        let this = self.clone();
+        (asking.asked.wanted, asking.kept) = (Wanted::default(), None);
+        self.background.spawn(async move {
+            match this.serve(&asking, None, serving).await {
+                Ok(control) => this.traffic.compare(&trial, &candidate, &predictions(&control), &treatment),
+                Err(problem) => tracing::info!(causes = problem.causes(), "a trial's answer was compared with none"),
+            }
+        });
+    }
+
     /// Reads the rows, runs those that are good, and puts answers and faults in their order.
     async fn answer(&self, ready: &Ready, asked: &Asked) -> Result<Vec<RowAnswer>> {
         let mut good = Vec::with_capacity(asked.rows.len());
@@ -208,10 +235,16 @@ impl Serving {
                 Err(faults) => Some(faults),
             });
         }
-        let mut found = self.versions.answer(ready, Arc::new(good), asked.wanted).await?.into_iter();
-        let answered = answers.into_iter().map(|faults| match faults {
-            Some(faults) => Ok(Err(faults)),
-            None => found.next().map(Ok).ok_or_else(|| Problem::internal("a row has no answer")),
+        let mut found = self.versions.answer_each(ready, good, asked.wanted).await?.into_iter();
+        let answered = answers.into_iter().enumerate().map(|(place, faults)| {
+            let refused = |detail| vec![FieldError { pointer: format!("/rows/{place}"), detail }];
+            match faults {
+                Some(faults) => Ok(Err(faults)),
+                None => match found.next() {
+                    Some(answer) => Ok(answer.map_err(refused)),
+                    None => Err(Problem::internal("a row has no answer")),
+                },
+            }
         });
         answered.collect()
     }

@@ -61,8 +61,19 @@ pub(crate) struct Call<'a> {
     pub(crate) arm: Arm,
     /// How long it took.
     pub(crate) latency: Duration,
-    /// Its answers; none where it failed.
-    pub(crate) answers: Option<Vec<&'a Prediction>>,
+    /// Its answers to rows.
+    pub(crate) answers: Vec<&'a Prediction>,
+    /// Whether it gave one for each row: a version whose signature refuses callers' rows fails too.
+    pub(crate) outcome: Outcome,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Each row has its answer.
+    Answered,
+    /// A row has none, or all of them.
+    Failed,
 }
 
 /// Counts of this process, and when they were kept.
@@ -72,6 +83,8 @@ struct Own {
     kept_at: Timestamp,
     /// Whether it changed since.
     has_changed: bool,
+    /// Whether it will be kept though no other call may come.
+    is_awaited: bool,
 }
 
 /// Counts calls.
@@ -100,17 +113,15 @@ impl Traffic {
                 Arm::Treatment => &mut counted.treatment,
             };
             arm.latency_ms.add(call.latency.as_secs_f64() * 1000.0);
-            match &call.answers {
-                None => arm.errors.hit(),
-                Some(answers) => {
-                    arm.errors.miss();
-                    for answer in answers {
-                        match (&answer.label, answer.value) {
-                            (Some(label), _) => arm.labels.add(&label.to_string()),
-                            (None, Some(value)) => arm.values.add(value),
-                            (None, None) => {}
-                        }
-                    }
+            match call.outcome {
+                Outcome::Answered => arm.errors.miss(),
+                Outcome::Failed => arm.errors.hit(),
+            }
+            for answer in &call.answers {
+                match (&answer.label, answer.value) {
+                    (Some(label), _) => arm.labels.add(&label.to_string()),
+                    (None, Some(value)) => arm.values.add(value),
+                    (None, None) => {}
                 }
             }
         });
@@ -147,23 +158,49 @@ impl Traffic {
                 let oldest = own.iter().min_by_key(|(_, own)| own.kept_at).map(|(trial, _)| trial.clone());
                 oldest.and_then(|oldest| own.remove(&oldest));
             }
-            let begun = || Own { counted: Counted::default(), kept_at: now, has_changed: false };
+            let begun = || Own { counted: Counted::default(), kept_at: now, has_changed: false, is_awaited: false };
             let found = own.entry(trial.clone()).or_insert_with(begun);
             change(&mut found.counted);
             let is_due = now.since(found.kept_at) >= KEEP_EVERY;
             found.has_changed = !is_due;
             if is_due {
                 found.kept_at = now;
+            } else if !std::mem::replace(&mut found.is_awaited, true) {
+                self.keep_later(trial, candidate);
             }
             is_due.then(|| found.counted.clone())
         };
         if let Some(counted) = due {
             let (traffic, trial, candidate) = (self.clone(), trial.clone(), candidate.clone());
-            self.background.spawn(async move {
-                if let Err(problem) = traffic.keep(&trial, &candidate, &counted).await {
-                    tracing::warn!(causes = problem.causes(), "the counts of a trial were not kept");
-                }
-            });
+            self.background.spawn(async move { traffic.keep_or_warn(&trial, &candidate, &counted).await });
+        }
+    }
+
+    /// Keeps what was counted last, though no call may come after it. Nobody waits for that: a function that sleeps does it
+    /// when it wakes up.
+    fn keep_later(&self, trial: &Trial, candidate: &Candidate) {
+        let (traffic, trial, candidate) = (self.clone(), trial.clone(), candidate.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(KEEP_EVERY).await;
+            let counted = {
+                let mut own = traffic.own.lock().unwrap_or_else(PoisonError::into_inner);
+                own.get_mut(&trial).and_then(|own| {
+                    own.is_awaited = false;
+                    std::mem::take(&mut own.has_changed).then(|| {
+                        own.kept_at = traffic.clock.now();
+                        own.counted.clone()
+                    })
+                })
+            };
+            if let Some(counted) = counted {
+                traffic.keep_or_warn(&trial, &candidate, &counted).await;
+            }
+        });
+    }
+
+    async fn keep_or_warn(&self, trial: &Trial, candidate: &Candidate, counted: &Counted) {
+        if let Err(problem) = self.keep(trial, candidate, counted).await {
+            tracing::warn!(causes = problem.causes(), "the counts of a trial were not kept");
         }
     }
 

@@ -97,6 +97,8 @@ permissions! {
     PredictionsCreate => "predictions.create",
     /// Read batch predictions and what they gave.
     PredictionsRead => "predictions.read",
+    /// Tell what came of predictions: weights are learned from it, and trials are judged by it.
+    OutcomesWrite => "outcomes.write",
     /// Send files for later use.
     UploadsCreate => "uploads.create",
     /// Read the audit trail.
@@ -121,6 +123,7 @@ impl Permission {
                 Self::ModelsWrite,
                 Self::PredictionsCreate,
                 Self::PredictionsRead,
+                Self::OutcomesWrite,
                 Self::UploadsCreate,
             ],
             "viewer" => &[

@@ -116,7 +116,8 @@ impl Uploads {
     /// `unprocessable` at `pointer`: there is no such upload, it was not sent yet, or has another size.
     pub async fn find(&self, tenant: &TenantId, id: &str, pointer: &str) -> Result<(Upload, ObjectKey)> {
         let wrong = |detail: String| Problem::field(pointer, detail).of_kind(ProblemKind::Unprocessable);
-        let missing = || wrong(format!("there is no upload `{id}`, or it was used or has expired; `POST /v1/uploads` makes one"));
+        let missing =
+            || wrong(format!("there is no upload `{id}`, or it was used or has expired; `POST /v1/uploads` makes one"));
         let id = UploadId::parse(id).ok_or_else(missing)?;
         let record = self.records.get(&record_key(tenant, &id)).await?.ok_or_else(missing)?;
         let upload: Upload = record.json("upload")?;

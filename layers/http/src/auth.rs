@@ -51,6 +51,8 @@ needs! {
     PredictionsCreate,
     /// `predictions.read`
     PredictionsRead,
+    /// `outcomes.write`
+    OutcomesWrite,
     /// `uploads.create`
     UploadsCreate,
     /// `audit.read`

@@ -63,7 +63,7 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     }
     // A list would do for an object whose fields are in its order, or all have defaults.
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-        serde_json::from_slice::<IgnoredAny>(body).map_err(|error| not_json(&error))?;
+        serde_json::from_slice::<IgnoredAny>(body).map_err(|error| not_json(&error, body))?;
         return Err(Problem::new(ProblemKind::InvalidRequest, "the body is not a JSON object: send `{...}`"));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
@@ -74,8 +74,16 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     Ok(value)
 }
 
-fn not_json(error: &serde_json::Error) -> Problem {
-    Problem::new(ProblemKind::InvalidRequest, format!("the body is not valid JSON: {error}"))
+fn not_json(error: &serde_json::Error, body: &[u8]) -> Problem {
+    let line = body.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    // The place is that of the byte that cannot be there: the first of a word, or one within it.
+    let around = &line[error.column().saturating_sub(2).min(line.len())..];
+    let is_word = |word: &&str| around.windows(word.len()).take(3).any(|found| found == word.as_bytes());
+    let hint = match ["NaN", "Infinity"].iter().any(is_word) {
+        true => "; JSON has neither NaN nor Infinity: send null for a missing value",
+        false => "",
+    };
+    Problem::new(ProblemKind::InvalidRequest, format!("the body is not valid JSON: {error}{hint}"))
 }
 
 fn named(error: &serde_path_to_error::Error<serde_json::Error>, body: &[u8]) -> Problem {
@@ -93,8 +101,14 @@ fn named(error: &serde_path_to_error::Error<serde_json::Error>, body: &[u8]) -> 
     }
     let cause = error.inner();
     let detail = match serde_json::from_slice::<IgnoredAny>(body) {
-        Err(fault) if cause.is_syntax() || cause.is_eof() => return not_json(&fault),
+        Err(fault) if cause.is_syntax() || cause.is_eof() => return not_json(&fault, body),
         _ if cause.to_string().starts_with("recursion limit") => "it nests too deep; at most 127 levels".to_owned(),
+        _ if cause.to_string().starts_with("number out of range") => {
+            "the number is out of range; a 64-bit float ends at 1.8e308".to_owned()
+        }
+        _ if cause.is_syntax() && ["surrogate", "hex escape"].iter().any(|part| cause.to_string().contains(part)) => {
+            "the text has half of a surrogate pair (`\\ud800` to `\\udfff`), which is no character".to_owned()
+        }
         // What the reader of a choice says of an object with two keys, or of none.
         _ if cause.is_syntax() || cause.is_eof() => {
             "an object with exactly one of the known keys is expected".to_owned()
@@ -239,6 +253,28 @@ mod tests {
             assert_eq!(problem.errors[0].pointer, "/choice", "{problem}");
             assert!(problem.detail.contains("exactly one"), "{problem}");
         }
+    }
+
+    #[test]
+    fn numbers_and_texts_that_json_allows_and_nobody_can_hold_are_named() {
+        let said = |body: &str| {
+            let problem = parse::<std::collections::BTreeMap<String, serde_json::Value>>(body.as_bytes()).unwrap_err();
+            (problem.errors[0].pointer.clone(), problem.errors[0].detail.clone())
+        };
+        let (pointer, detail) = said(r#"{"a": 1, "price": 1e400}"#);
+        assert_eq!((pointer.as_str(), detail.contains("out of range")), ("/price", true), "{detail}");
+        let (pointer, detail) = said(r#"{"a": 1, "name": "x\ud800y"}"#);
+        assert_eq!((pointer.as_str(), detail.contains("surrogate")), ("/name", true), "{detail}");
+    }
+
+    #[test]
+    fn numbers_that_python_writes_and_json_lacks_are_told_from_other_faults() {
+        let detail = |body: &str| parse::<serde_json::Value>(body.as_bytes()).unwrap_err().detail;
+        for number in ["NaN", "Infinity", "-Infinity"] {
+            let told = detail(&format!("{{\"a\": 1,\n \"b\": [2, {number}]}}"));
+            assert!(told.contains("send null"), "{number}: {told}");
+        }
+        assert!(!detail(r#"{"a": Nothing}"#).contains("send null"));
     }
 
     #[test]

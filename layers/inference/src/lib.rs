@@ -22,6 +22,7 @@ mod weights;
 
 pub use cross_encoder::CrossEncoder;
 pub use error::LoadError;
-pub use onnx::trees_of::{TreeScores, Trees, TreesFault};
+pub use onnx::Scores;
+pub use onnx::trees_of::{Trees, TreesFault};
 pub use ports::{LocalEmbedder, LocalReranker};
 pub use text_encoder::{EncodedText, TextEncoder};

@@ -101,13 +101,19 @@ impl Engines {
             drop(permit);
             outcome
         });
-        match tokio::time::timeout(self.timeout, work).await {
-            Ok(joined) => joined.map_err(Problem::internal),
-            Err(_) => Err(Problem::new(
-                ProblemKind::Unavailable,
-                format!("the model took more than {} ms; send fewer rows, or a batch", self.timeout.as_millis()),
-            )),
-        }
+        self.within_the_limit(work).await?.map_err(Problem::internal)
+    }
+
+    /// What work gives, if it is done in the time of one inference.
+    ///
+    /// # Errors
+    /// `unavailable` when it takes longer.
+    pub(crate) async fn within_the_limit<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        tokio::time::timeout(self.timeout, work).await.map_err(|_| {
+            let detail =
+                format!("the model took more than {} ms; send fewer rows, or a batch", self.timeout.as_millis());
+            Problem::new(ProblemKind::Unavailable, detail)
+        })
     }
 
     /// Bytes that a version keeps.
@@ -120,7 +126,7 @@ impl Engines {
 }
 
 fn refused(fault: &ModelRunFault) -> Problem {
-    Problem::new(ProblemKind::Unprocessable, format!("the model cannot take these rows: {fault}"))
+    Problem::new(ProblemKind::Unprocessable, format!("the model does not take it: {fault}"))
 }
 
 /// The checksum of a file, as its version has it.

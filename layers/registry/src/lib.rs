@@ -5,6 +5,7 @@
 
 mod calibration;
 mod capture;
+mod differences;
 mod engines;
 mod explainers;
 mod intervals;
@@ -25,8 +26,8 @@ pub use intervals::Intervals;
 pub use metric::{MetricKind, MetricSettings};
 pub use model::{Artifact, BackgroundInfo, Lineage, Model, SampleCheck, Version};
 pub use outcomes::{Answerer, NewOutcomes, StoredJudged, WaitingAnswer, WaitingCall};
-pub use ready::{Answer, Ready, Versions, Wanted};
+pub use ready::{Answer, Explaining, Ready, Versions, Wanted};
 pub use register::{ArtifactSource, MAX_ARTIFACT_BYTES, NewVersion};
-pub use registry::{Described, Registry};
+pub use registry::{Deployed, Described, Registry};
 pub use sample::{Background, Expected, Sample, escaped, made_up, read_rows};
 pub use stages::{Candidate, GuardSettings, RolledBack, Rollout, Share, Split, Stage, StageName};

@@ -68,11 +68,20 @@ impl Ready {
     }
 }
 
+/// How answers are explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Explaining {
+    /// The game.
+    pub game: Game,
+    /// Of several numbers the one that is explained, from 0.
+    pub target: usize,
+}
+
 /// What answers are to have besides predictions.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Wanted {
-    /// What each feature contributes, by this game.
-    pub explained: Option<Game>,
+    /// What each feature contributes.
+    pub explained: Option<Explaining>,
     /// Intervals, or sets of classes.
     pub intervals: Intervals,
 }
@@ -157,13 +166,63 @@ impl Versions {
     pub async fn explain(
         &self,
         ready: &Ready,
-        game: Game,
+        explaining: Explaining,
         (rows, answers): (Arc<Vec<Row>>, Vec<Prediction>),
     ) -> Result<Vec<Explanation>> {
+        let Explaining { game, target } = explaining;
         let (loaded, explainer) = (self.loaded(ready).await?, self.explainer(ready, game).await?);
         let bound = ready.bound.clone();
-        let explained = self.engines.compute(move || explainer.explain((loaded.model(), &bound), &rows, &answers));
+        let explained =
+            self.engines.compute(move || explainer.explain((loaded.model(), &bound), &rows, &answers, target));
         explained.await?.map_err(refused)
+    }
+
+    /// Runs good rows, and gives their answers what is wanted. One answer for each row, in their order; or why the model does
+    /// not take it.
+    ///
+    /// # Errors
+    /// `unprocessable` when answers cannot be explained, or lack what is wanted; `unavailable` when it takes too long.
+    pub async fn answer_each(
+        &self,
+        ready: &Ready,
+        rows: Vec<Row>,
+        wanted: Wanted,
+    ) -> Result<Vec<std::result::Result<Answer, String>>> {
+        let rows = Arc::new(rows);
+        match self.answer(ready, rows.clone(), wanted).await {
+            Ok(answers) => return Ok(answers.into_iter().map(Ok).collect()),
+            Err(problem) if problem.kind != ProblemKind::Unprocessable => return Err(problem),
+            Err(_) => {}
+        }
+        let refused = self.engines.within_the_limit(self.refused(ready, &rows)).await??;
+        let good = rows.iter().zip(&refused).filter(|(_, refused)| refused.is_none()).map(|(row, _)| row.clone());
+        let mut answers = self.answer(ready, Arc::new(good.collect()), wanted).await?.into_iter();
+        let each = refused.into_iter().map(|refused| match refused {
+            Some(reason) => Ok(Err(reason)),
+            None => answers.next().map(Ok).ok_or_else(|| Problem::internal("a row has no answer")),
+        });
+        each.collect()
+    }
+
+    /// Why the model does not take a row, for each that it does not take: found by halving.
+    async fn refused(&self, ready: &Ready, rows: &Arc<Vec<Row>>) -> Result<Vec<Option<String>>> {
+        let loaded = self.loaded(ready).await?;
+        let mut reasons = vec![None; rows.len()];
+        let mut open: Vec<_> = std::iter::once(0..rows.len()).collect();
+        while let Some(places) = open.pop() {
+            let own = Arc::new(rows[places.clone()].to_vec());
+            match self.engines.run(loaded.clone(), ready.bound.clone(), own).await {
+                Err(problem) if problem.kind == ProblemKind::Unprocessable && places.len() > 1 => {
+                    let middle = places.start.midpoint(places.end);
+                    open.extend([places.start..middle, middle..places.end]);
+                }
+                Err(problem) if problem.kind == ProblemKind::Unprocessable => {
+                    reasons[places.start] = Some(problem.detail);
+                }
+                other => drop(other?),
+            }
+        }
+        Ok(reasons)
     }
 
     /// Runs good rows, and gives their answers what is wanted. One answer for each row, in their order.
@@ -182,11 +241,11 @@ impl Versions {
         if let Some(level) = level {
             ready.known.tell(level, &mut predictions);
         }
-        let Some(game) = wanted.explained else {
+        let Some(explaining) = wanted.explained else {
             let alone = |prediction| Answer { prediction, explanation: None };
             return Ok(predictions.into_iter().map(alone).collect());
         };
-        let explanations = self.explain(ready, game, (rows, predictions.clone())).await?;
+        let explanations = self.explain(ready, explaining, (rows, predictions.clone())).await?;
         let pairs = predictions.into_iter().zip(explanations);
         Ok(pairs.map(|(prediction, explanation)| Answer { prediction, explanation: Some(explanation) }).collect())
     }

@@ -9,6 +9,7 @@ use mandi_core::uploads::Uploads;
 use mandi_core::{Clock, Permission, Principal, Problem, Result, TenantId};
 
 use crate::capture::CaptureSettings;
+use crate::differences::refusals;
 use crate::engines::Engines;
 use crate::model::{Model, Version};
 use crate::stages::{RolledBack, Rollout, Share, Stage, StageName};
@@ -39,6 +40,15 @@ pub struct Described {
     pub description: Option<String>,
     /// Which of its calls are kept.
     pub capture: CaptureSettings,
+}
+
+/// A deployment that was done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deployed {
+    /// The stage with it.
+    pub stage: Stage,
+    /// Which rows, that were taken by the version that served before, are refused by the new one.
+    pub warnings: Vec<String>,
 }
 
 impl Described {
@@ -174,7 +184,7 @@ impl Registry {
         name: StageName,
         version: u32,
         rollout: Rollout,
-    ) -> Result<Stage> {
+    ) -> Result<Deployed> {
         let tenant = &caller.tenant;
         let tried = self.store.version(tenant, id, version).await?.ok_or_else(|| {
             let detail = format!("the model has no version {version}");
@@ -188,15 +198,19 @@ impl Registry {
                 format!("{percent} % of the calls, as {kind:?}").to_lowercase()
             }
         };
+        let serving = match before.stage.version {
+            Some(serving) if serving != version => Some(self.version(tenant, id, serving).await?),
+            _ => None,
+        };
         let metric = after.candidate.as_ref().and_then(|candidate| candidate.metric);
-        if let (Some(metric), Some(serving)) = (metric, after.version) {
-            metric.check(&tried)?;
-            metric.check(&self.version(tenant, id, serving).await?)?;
+        for version in serving.iter().chain([&tried]) {
+            metric.as_ref().map_or(Ok(()), |metric| metric.check(version))?;
         }
+        let warnings = serving.map_or_else(Vec::new, |serving| refusals(&serving, &tried));
         let event = event("model.deploy", id, Some(version), format!("{} in {}", share, name.name()));
         let entry = self.store.audit.entry(caller, event)?;
         self.store.replace_stage(tenant, id, name, (&before, &after), entry).await?;
-        Ok(after)
+        Ok(Deployed { stage: after, warnings })
     }
 
     /// Ends a trial that broke a bound, in the platform's own name. Returns whether it was still on.

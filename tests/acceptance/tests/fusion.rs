@@ -336,12 +336,14 @@ async fn given_a_fusion_of_another_tenant_then_there_is_none() {
 }
 
 #[tokio::test]
-async fn given_a_viewer_then_it_fuses_and_reports_outcomes_and_changes_no_definition() {
+async fn given_a_viewer_then_it_fuses_and_changes_neither_weights_nor_definition() {
     let Platform { client, server, .. } = &platform().await;
     define(client, "price", &brokers()).await;
     let viewer = server.client_with(server.token(&["--tenant", "acme", "--role", "viewer"]));
     fuse(&viewer, "price", &json!({"scores": {"near": 1.0}})).await;
-    learn(&viewer, "price", json!([outcome()])).await;
+    let outcomes = json!({"outcomes": [outcome()]});
+    let refused = viewer.post("/v1/fusion/price/outcomes", &outcomes).await;
+    refused.expect_problem(403, "forbidden", "outcomes.write");
     for refused in [
         viewer.put("/v1/fusion/price", &brokers()).await,
         viewer.post("/v1/fusion/price/rollback", &json!({})).await,

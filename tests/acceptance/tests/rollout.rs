@@ -168,6 +168,68 @@ async fn exchanged(client: &Client, name: &str) -> String {
     model
 }
 
+/// Waits for a trial to end by itself. Nobody calls the model meanwhile.
+async fn gone_back(client: &Client, model: &str) -> Value {
+    for _ in 0..20 {
+        let told = report(client, model).await;
+        if told.get("candidate").is_none() {
+            return told;
+        }
+        tokio::time::sleep(SETTLED / 2).await;
+    }
+    panic!("the trial goes on: {}", report(client, model).await);
+}
+
+#[tokio::test]
+async fn given_a_burst_of_calls_and_then_none_when_they_break_a_bound_then_the_trial_goes_back_all_the_same() {
+    let Platform { client, .. } = &platform().await;
+    let model = exchanged(client, "called in a burst").await;
+    let guard = json!({"disagreement": 0.2, "min_calls": 20, "latency_ratio": 100.0});
+    deploy(client, &model, 2, &json!({"kind": "shadow", "guard": guard})).await.expect(200);
+    tokio::time::sleep(SETTLED).await;
+    for _ in 0..60 {
+        version_for(client, &model, None).await;
+    }
+    assert_eq!(gone_back(client, &model).await["version"], 1);
+}
+
+/// A canary answers alone: its answers are compared with what the other version says of the same rows.
+#[tokio::test]
+async fn given_a_canary_that_is_bound_to_agree_when_it_does_not_then_it_goes_back() {
+    let Platform { client, .. } = &platform().await;
+    let model = exchanged(client, "a disagreeing canary").await;
+    let guard = json!({"disagreement": 0.2, "min_calls": 10, "latency_ratio": 100.0});
+    deploy(client, &model, 2, &json!({"kind": "canary", "percent": 50, "guard": guard})).await.expect(200);
+    tokio::time::sleep(SETTLED).await;
+    for _ in 0..80 {
+        version_for(client, &model, None).await;
+    }
+    gone_back(client, &model).await;
+    let trail = client.get(&format!("/v1/audit?model_id={model}")).await.expect(200).to_string();
+    assert!(trail.contains("sent back from production: ") && trail.contains("disagree"), "{trail}");
+}
+
+#[tokio::test]
+async fn given_a_canary_whose_signature_refuses_rows_that_were_taken_then_it_is_said_at_once_and_the_canary_goes_back() {
+    let Platform { client, .. } = &platform().await;
+    let model = graded(client).await;
+    let Grades { file, .. } = grades();
+    let narrow = json!({"inputs": [{"name": "moisture_percent", "range": {"max": 1}}]});
+    let narrow = register(client, &model, &file, &json!({"signature": narrow})).await.expect(201);
+    let guard = json!({"min_calls": 10, "latency_ratio": 100.0});
+    let version = u32::try_from(narrow["version"].as_u64().unwrap()).unwrap();
+    let rollout = json!({"kind": "canary", "percent": 50, "guard": guard});
+    let deployed = deploy(client, &model, version, &rollout).await.expect(200);
+    assert!(deployed["warnings"][0].as_str().unwrap().contains("`moisture_percent` has a narrower range"), "{deployed}");
+    tokio::time::sleep(SETTLED).await;
+    for _ in 0..80 {
+        predict(client, &model, &json!({"rows": [lot()]})).await;
+    }
+    gone_back(client, &model).await;
+    let trail = client.get(&format!("/v1/audit?model_id={model}")).await.expect(200).to_string();
+    assert!(trail.contains("sent back from production: ") && trail.contains("error rate"), "{trail}");
+}
+
 /// Sends outcomes until the answers that they are of are kept, which is after they were sent.
 async fn send(client: &Client, model: &str, outcomes: &Value) -> Value {
     for _ in 0..40 {

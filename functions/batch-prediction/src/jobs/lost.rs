@@ -56,7 +56,7 @@ mod tests {
     use std::sync::Arc;
 
     use async_trait::async_trait;
-    use mandi_core::Timestamp;
+    use mandi_core::{Clock as _, Timestamp};
     use mandi_core::audit::AuditTrail;
     use mandi_core::ids::{JobId, ModelId};
     use mandi_core::ports::{Condition, Key, MachineName, Partition, Record};

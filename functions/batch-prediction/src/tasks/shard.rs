@@ -62,6 +62,9 @@ struct Written {
     reasons: Vec<FailedRow>,
 }
 
+/// Of several numbers the one that is explained.
+const FIRST_TARGET: usize = 0;
+
 impl Tasks {
     pub(super) async fn predict_shard(&self, of: &OfJob, index: usize) -> Result<Value, TaskError> {
         let (tenant, Found { job, .. }) = self.open(of).await?;
@@ -185,7 +188,7 @@ impl Work {
             let explained = if rows.is_empty() {
                 Ok(Vec::new())
             } else {
-                explainer.explain((self.model.model(), &self.ready.bound), &rows, &answered.predictions)
+                explainer.explain((self.model.model(), &self.ready.bound), &rows, &answered.predictions, FIRST_TARGET)
             };
             let explained = explained.map_err(|fault| {
                 let detail = format!("the answers cannot be explained: {fault}");
@@ -208,7 +211,7 @@ impl Work {
                 Ok(())
             }
             (Err(fault), [place]) => {
-                answered.refused.push((*place, format!("the model cannot take the row: {fault}")));
+                answered.refused.push((*place, format!("the model does not take it: {fault}")));
                 Ok(())
             }
             (Err(_), _) => {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use mandi_core::{Problem, Result};
-use mandi_http::auth::{ModelsRead, ModelsWrite, PredictionsCreate};
+use mandi_http::auth::{ModelsRead, ModelsWrite, OutcomesWrite, PredictionsCreate};
 use mandi_http::cursor::{self, List};
 use mandi_http::{ApiResult, Caller, Json, Path, Query};
 use mandi_inference::signature::Scalar;
@@ -297,11 +297,11 @@ pub(crate) async fn fuse(
 /// An outcome names a kept answer, once, or brings what the members said. One that cannot be used is skipped and named;
 /// the others make one new version of the weights.
 #[utoipa::path(post, path = "/v1/fusion/{name}/outcomes", tag = "fusion",
-    security(("bearer" = ["predictions.create"])), params(("name" = String, Path, description = "the fusion")),
+    security(("bearer" = ["outcomes.write"])), params(("name" = String, Path, description = "the fusion")),
     request_body = Outcomes, responses((status = 200, body = LearnedResponse)))]
 pub(crate) async fn learn(
     State(state): State<PredictionState>,
-    caller: Caller<PredictionsCreate>,
+    caller: Caller<OutcomesWrite>,
     Path(name): Path<String>,
     Json(given): Json<Outcomes>,
 ) -> ApiResult<Json<LearnedResponse>> {

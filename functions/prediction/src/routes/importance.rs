@@ -9,7 +9,7 @@ use mandi_http::auth::PredictionsCreate;
 use mandi_http::{ApiResult, Caller, Json, Path};
 use mandi_inference::explain::{Explanation, Found, Game, Overall, Space};
 use mandi_inference::signature::{Cell, Prediction, Row, Scalar, Signature};
-use mandi_registry::{Ready, StageName, Wanted, read_rows};
+use mandi_registry::{Explaining, Ready, StageName, Wanted, read_rows};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -47,6 +47,9 @@ pub(crate) struct ImportanceRequest {
     /// The class whose score is explained; when nothing is said, for each row the class that it is given.
     #[serde(default)]
     class: Option<String>,
+    /// Of a model that gives several numbers, the place of the one that is explained, from 0.
+    #[serde(default)]
+    target: usize,
     /// Which game of Shapley values is played.
     #[serde(default)]
     game: ExplainGame,
@@ -125,18 +128,20 @@ pub(crate) async fn importance(
     };
     let game: Game = request.game.into();
     let ready = state.versions.ready(&caller.tenant, &model.id, version).await?;
-    ready.check(Wanted { explained: Some(game), ..Wanted::default() })?;
+    let explaining = Explaining { game, target: request.target };
+    ready.check(Wanted { explained: Some(explaining), ..Wanted::default() })?;
     let places = request.places(ready.bound.signature())?;
     let is_exact = state.versions.explainer(&ready, game).await?.found() == Found::Exactly;
     let rows = Arc::new(sample(&state, &ready, request.rows.as_deref(), is_exact).await?);
     let answers = state.versions.answer(&ready, rows.clone(), Wanted::default()).await?;
     let answers = answers.into_iter().map(|answer| of_class(answer.prediction, request.class.as_deref()));
     let answers = answers.collect::<Result<Vec<_>>>()?;
-    let explanations = state.versions.explain(&ready, game, (rows.clone(), answers)).await?;
+    let explanations = state.versions.explain(&ready, explaining, (rows.clone(), answers)).await?;
     let overall = Overall::of(&explanations).zip(explanations.first());
     let (overall, first) = overall.ok_or_else(|| Problem::internal("a sample has no explanation"))?;
-    let class = first.class.clone().filter(|_| explanations.iter().all(|one| one.class == first.class));
-    if class != first.class && !places.is_empty() {
+    let same = explanations.iter().all(|one| one.subject == first.subject);
+    let class = first.subject.class().filter(|_| same).map(str::to_owned);
+    if !same && !places.is_empty() {
         let detail = "the rows are given several classes; name the one whose dependence on `features` is asked";
         return Err(Problem::field("/class", detail).of_kind(ProblemKind::Unprocessable).into());
     }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use mandi_core::Problem;
-use mandi_http::auth::PredictionsCreate;
+use mandi_http::auth::OutcomesWrite;
 use mandi_http::{ApiResult, Caller, Json, Path};
 use mandi_inference::signature::Scalar;
 use mandi_learning::arm::MetricReport;
@@ -66,12 +66,12 @@ pub(crate) struct SkippedTrialOutcome {
 ///
 /// Each row's outcome counts once. One that cannot be used is skipped and named; the others are counted together. A call
 /// waits for 30 days, and as long as its trial is on.
-#[utoipa::path(post, path = "/v1/models/{id}/outcomes", tag = "models", security(("bearer" = ["predictions.create"])),
+#[utoipa::path(post, path = "/v1/models/{id}/outcomes", tag = "models", security(("bearer" = ["outcomes.write"])),
     params(("id" = String, Path, description = "the model")), request_body = TrialOutcomes,
     responses((status = 200, body = TrialOutcomesResponse)))]
 pub(crate) async fn send(
     State(state): State<PredictionState>,
-    caller: Caller<PredictionsCreate>,
+    caller: Caller<OutcomesWrite>,
     Path(id): Path<String>,
     Json(sent): Json<TrialOutcomes>,
 ) -> ApiResult<Json<TrialOutcomesResponse>> {

@@ -6,9 +6,9 @@ use axum::extract::State;
 use mandi_core::{FieldError, Problem, ProblemKind, Result};
 use mandi_http::auth::PredictionsCreate;
 use mandi_http::{ApiResult, Caller, Json, Path};
-use mandi_inference::explain::{Explanation, Found, Game, Space};
+use mandi_inference::explain::{Explanation, Found, Game, Space, Subject};
 use mandi_inference::signature::{Prediction, Scalar, Signature};
-use mandi_registry::{Answer, Intervals, StageName, Wanted};
+use mandi_registry::{Answer, Explaining, Intervals, StageName, Wanted};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -57,6 +57,9 @@ pub(crate) struct PredictRequest {
     /// Which game of Shapley values is played.
     #[serde(default)]
     game: ExplainGame,
+    /// Of a model that gives several numbers, the place of the one that is explained, from 0; with `explain` only.
+    #[serde(default)]
+    target: Option<usize>,
 }
 
 /// Which intervals are wanted.
@@ -194,7 +197,7 @@ pub(crate) struct PredictionContributions {
     /// The standard error of each contribution, where they are estimates.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<BTreeMap<String, f64>>,
-    /// `exact`, or `permutation`: an estimate.
+    /// `exact`, of trees and linear models, or `permutation`: an estimate.
     #[schema(example = "exact")]
     method: &'static str,
     /// Which game was played.
@@ -206,12 +209,24 @@ pub(crate) struct PredictionContributions {
     /// The class whose score is explained, where the answer is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<String>,
+    /// The place of the number that is explained, where the model gives several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<usize>,
+    /// The output that is explained, where it is neither the value nor a class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<String>,
 }
 
 impl PredictionContributions {
     fn new(found: Explanation, signature: &Signature) -> Self {
         let named = |values: Vec<f64>| -> BTreeMap<String, f64> {
             signature.inputs.iter().map(|feature| feature.name.clone()).zip(values).collect()
+        };
+        let (class, target, output) = match found.subject {
+            Subject::Value => (None, None, None),
+            Subject::Class(class) => (Some(class), None, None),
+            Subject::Target(target) => (None, Some(target), None),
+            Subject::Output(output) => (None, None, Some(output)),
         };
         Self {
             base: found.base,
@@ -220,7 +235,9 @@ impl PredictionContributions {
             method: if found.found == Found::Exactly { "exact" } else { "permutation" },
             game: found.game.into(),
             space: if found.space == Space::Probability { "probability" } else { "raw" },
-            class: found.class,
+            class,
+            target,
+            output,
         }
     }
 }
@@ -317,7 +334,11 @@ impl PredictRequest {
         if self.key.as_ref().is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES) {
             return Err(Problem::field("/key", format!("it is 1 to {MAX_KEY_BYTES} bytes")));
         }
-        let explained = self.explain.then(|| self.game.into());
+        if self.target.is_some() && !self.explain {
+            return Err(Problem::field("/target", "it has a meaning with `explain` only"));
+        }
+        let explaining = || Explaining { game: self.game.into(), target: self.target.unwrap_or_default() };
+        let explained = self.explain.then(explaining);
         if self.reference.as_ref().is_some_and(|reference| reference.len() > MAX_REFERENCE_BYTES) {
             return Err(Problem::field("/reference", format!("it is at most {MAX_REFERENCE_BYTES} bytes")));
         }

@@ -119,6 +119,16 @@ pub(crate) struct StageResponse {
     stage: Stage,
 }
 
+/// A stage after a deployment.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeployedResponse {
+    #[serde(flatten)]
+    stage: StageResponse,
+    /// Which rows, that were taken by the version that served before, are refused by this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
 /// What a roll-back did.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RolledBackResponse {
@@ -135,17 +145,17 @@ pub(crate) struct RolledBackResponse {
 /// Another percentage of the same trial keeps every key where it was. It takes effect within half a second.
 #[utoipa::path(post, path = "/v1/models/{id}/deploy", tag = "models", security(("bearer" = ["models.promote"])),
     params(("id" = String, Path, description = "the model")), request_body = Deployment,
-    responses((status = 200, body = StageResponse)))]
+    responses((status = 200, body = DeployedResponse)))]
 pub(crate) async fn deploy(
     State(state): State<PredictionState>,
     caller: Caller<ModelsPromote>,
     Path(id): Path<String>,
     Json(deployment): Json<Deployment>,
-) -> ApiResult<Json<StageResponse>> {
+) -> ApiResult<Json<DeployedResponse>> {
     let model = state.registry.model(&caller.tenant, &id).await?;
     let Deployment { version, stage: name, rollout } = deployment;
-    let stage = state.registry.deploy(&caller, &model.id, name, version, rollout.rollout()?).await?;
-    Ok(Json(StageResponse { name, stage }))
+    let done = state.registry.deploy(&caller, &model.id, name, version, rollout.rollout()?).await?;
+    Ok(Json(DeployedResponse { stage: StageResponse { name, stage: done.stage }, warnings: done.warnings }))
 }
 
 /// Take the last deployment back: a trial ends, or the version that served before serves again.

@@ -82,6 +82,14 @@ pub enum ExplainFault {
         /// What it must be.
         expected: &'static str,
     },
+    /// A target that the answers do not have.
+    #[error("`target` is {found}, and the answers have {count} numbers, which count from 0")]
+    Target {
+        /// The target.
+        found: usize,
+        /// How many there are.
+        count: usize,
+    },
     /// The model that is asked for its outputs failed.
     #[error("the model failed: {0}")]
     Predictor(String),

@@ -18,4 +18,4 @@ pub use linear::LinearExplainer;
 pub use permutation::{Budget, Estimate, permutation};
 pub use rows::Rows;
 pub use trees::{MAX_BACKGROUND, TreeExplainer, TreeModel};
-pub use whole::{Explanation, Found, ModelExplainer, Overall};
+pub use whole::{Explanation, Found, ModelExplainer, Overall, Subject};

@@ -1,52 +1,61 @@
 //! Explanations of a whole model in terms of its signature: of what its caller gave, not of what its trees read.
 //!
-//! A file that is one ensemble of trees, with what makes its columns before it, is explained exactly; columns that are
-//! made of one feature, such as those of a one-hot encoder, are summed back to it. Any other file is explained by
-//! permutation of its features, with a standard error.
+//! A file that is one ensemble of trees, or one linear model, with what makes its columns before it, is explained exactly;
+//! columns that are made of one feature, such as those of a one-hot encoder, are summed back to it. Any other file is
+//! explained by permutation of its features, with a standard error.
+
+mod exact;
+mod told;
 
 use super::{
-    Budget, Contributions, ExplainFault, Game, Grouping, MAX_BACKGROUND, Rows, Space, TreeExplainer, importance,
-    permutation,
+    Budget, Contributions, ExplainFault, Game, Grouping, MAX_BACKGROUND, Rows, Space, importance, permutation,
 };
-use crate::onnx::trees_of::{TreeScores, Trees};
-use crate::onnx::{Model, ModelRunFault};
-use crate::signature::{Bound, Prediction, Row, Scalar};
+use crate::onnx::Model;
+use crate::signature::{Bound, Prediction, Row};
+use exact::Exact;
+use told::Told;
 
-/// What the tables of an explainer may take, in bytes.
-const TABLE_BYTES: usize = 64 * 1024 * 1024;
 /// Pairs of orders of a permutation estimate, where the budget allows them.
 const PAIRS: usize = 100;
 /// Rows that a permutation estimate asks the model for at most, for each row that is explained.
 const MAX_EVALUATIONS: usize = 20_000;
-/// By how many places rows of the background are exchanged to see which columns a feature makes.
-const SHIFTS: [usize; 3] = [1, 7, 31];
 
 /// Explains the predictions of one model with one background.
 #[derive(Debug)]
 pub struct ModelExplainer {
-    game: Game,
     background: Vec<Row>,
     features: usize,
     exact: Option<Exact>,
 }
 
-/// What an exact explanation needs.
-#[derive(Debug)]
-struct Exact {
-    trees: Trees,
-    explainer: TreeExplainer,
-    /// The feature that makes each column; none for one that is the same in all rows of the background.
-    owners: Vec<Option<usize>>,
-    width: usize,
-}
-
 /// How contributions were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Exactly, of the trees.
+    /// Exactly, of the trees or the coefficients.
     Exactly,
     /// By permutation, as a mean over samples.
     Estimated,
+}
+
+/// The number that is explained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The one value of the answer.
+    Value,
+    /// One of several values, by its place.
+    Target(usize),
+    /// The score of a class.
+    Class(String),
+    /// Another output of the model, by its name.
+    Output(String),
+}
+
+impl Subject {
+    /// The class, where it is the score of one.
+    #[must_use]
+    pub fn class(&self) -> Option<&str> {
+        if let Self::Class(class) = self { Some(class) } else { None }
+    }
 }
 
 /// What each feature contributes to the answer for a row.
@@ -58,8 +67,8 @@ pub struct Explanation {
     pub game: Game,
     /// The unit.
     pub space: Space,
-    /// The class whose score is explained, where the answer is one.
-    pub class: Option<String>,
+    /// Of what.
+    pub subject: Subject,
     /// The mean output over the background.
     pub base: f64,
     /// The contribution of each feature, in the order of the signature.
@@ -105,7 +114,7 @@ impl ModelExplainer {
         }
         let features = bound.signature().inputs.len();
         let exact = Exact::new(file, bound, &background, game)?;
-        Ok(Self { game, background, features, exact })
+        Ok(Self { background, features, exact })
     }
 
     /// How contributions are found.
@@ -114,21 +123,24 @@ impl ModelExplainer {
         if self.exact.is_some() { Found::Exactly } else { Found::Estimated }
     }
 
-    /// Explains the answers for some rows, which the model gave before.
+    /// Explains the answers for some rows, which the model gave before. Of several values `target` is explained, from 0.
     ///
     /// # Errors
-    /// The model fails, or answers with nothing that can be explained.
+    /// The model fails, or answers with nothing that can be explained, or has no such target.
     pub fn explain(
         &self,
         (model, bound): (&Model, &Bound),
         rows: &[Row],
         answers: &[Prediction],
+        target: usize,
     ) -> Result<Vec<Explanation>, ExplainFault> {
-        match &self.exact {
-            Some(exact) => exact.explain(self, bound, rows, answers),
-            None => {
+        let wrong = answers.iter().find_map(|answer| check_target(answer, target).err());
+        match (&self.exact, wrong) {
+            (_, Some(fault)) => Err(fault),
+            (Some(exact), None) => exact.explain(self, bound, (rows, answers), target),
+            (None, None) => {
                 let pairs = rows.iter().zip(answers);
-                pairs.map(|(row, answer)| self.estimate((model, bound), row, answer)).collect()
+                pairs.map(|(row, answer)| self.estimate((model, bound), row, answer, target)).collect()
             }
         }
     }
@@ -138,8 +150,9 @@ impl ModelExplainer {
         (model, bound): (&Model, &Bound),
         row: &Row,
         answer: &Prediction,
+        target: usize,
     ) -> Result<Explanation, ExplainFault> {
-        let told = Told::of(answer)?;
+        let told = Told::of(answer, target)?;
         // A player's value is the row that it is taken from: 0 the one to explain, then those of the background.
         #[expect(clippy::cast_precision_loss, reason = "a background has at most 1,000 rows")]
         let references: Vec<f64> =
@@ -168,8 +181,8 @@ impl ModelExplainer {
         Ok(Explanation {
             found: Found::Estimated,
             game: contributions.game(),
-            space: if told.class().is_some() { Space::Probability } else { Space::Raw },
-            class: told.class().map(str::to_owned),
+            space: told.space(),
+            subject: told.subject(),
             base: contributions.base()[0],
             values: contributions.values().to_vec(),
             errors: Some(estimate.errors),
@@ -177,164 +190,13 @@ impl ModelExplainer {
     }
 }
 
-impl Exact {
-    /// What an exact explanation needs; none where the file has no such explanation.
-    fn new(file: &[u8], bound: &Bound, background: &[Row], game: Game) -> Result<Option<Self>, ExplainFault> {
-        let Ok(trees) = Trees::parse(file) else { return Ok(None) };
-        if !trees.after.is_empty() {
-            return Ok(None);
-        }
-        let (columns, width) = trees.columns(bound.inputs(background)).map_err(|fault| failed(&fault))?;
-        let Some(owners) = owners(&trees, bound, background, &columns, width)? else { return Ok(None) };
-        match TreeExplainer::new(&trees.model, game, Rows::new(&columns, width)?, TABLE_BYTES) {
-            Ok(explainer) => Ok(Some(Self { trees, explainer, owners, width })),
-            Err(ExplainFault::Depth(_) | ExplainFault::Players(_) | ExplainFault::Values(_)) => Ok(None),
-            Err(fault) => Err(fault),
-        }
+/// Whether an answer has a target.
+fn check_target(answer: &Prediction, target: usize) -> Result<(), ExplainFault> {
+    let count = answer.values.as_ref().map_or(1, Vec::len);
+    if target < count {
+        return Ok(());
     }
-
-    fn explain(
-        &self,
-        whole: &ModelExplainer,
-        bound: &Bound,
-        rows: &[Row],
-        answers: &[Prediction],
-    ) -> Result<Vec<Explanation>, ExplainFault> {
-        let (columns, _) = self.trees.columns(bound.inputs(rows)).map_err(|fault| failed(&fault))?;
-        let contributions = self.explainer.explain(Rows::new(&columns, self.width)?)?;
-        let explained = |(place, (row, answer)): (usize, (&Row, &Prediction))| {
-            let (target, class) = self.target(answer);
-            let none =
-                ExplainFault::Number { what: "the target", found: target, expected: "one that the trees vote for" };
-            let (Some(own), Some(base)) = (contributions.of(place, target), contributions.base().get(target)) else {
-                return Err(none);
-            };
-            let mut values = vec![0.0; whole.features];
-            for (column, (value, owner)) in
-                own.iter().zip(&self.owners).enumerate().filter(|(_, (value, _))| **value != 0.0)
-            {
-                // A column that was the same in all of the background, and is another one in this row.
-                let owner = match owner {
-                    Some(owner) => Some(*owner),
-                    None => self.owner_in(bound, &whole.background[0], row, column)?,
-                };
-                if let Some(owner) = owner {
-                    values[owner] += value;
-                }
-            }
-            let (game, space) = (whole.game, contributions.space());
-            Ok(Explanation { found: Found::Exactly, game, space, class, base: *base, values, errors: None })
-        };
-        rows.iter().zip(answers).enumerate().map(explained).collect()
-    }
-
-    /// The score that is explained, and the class that it is of.
-    fn target(&self, answer: &Prediction) -> (usize, Option<String>) {
-        let classes = answer.probabilities.as_deref().unwrap_or_default();
-        match self.trees.scores {
-            TreeScores::Values => (0, None),
-            TreeScores::SecondClass => (0, classes.get(1).map(|(name, _)| name.clone())),
-            TreeScores::Classes => {
-                let label = answer.label.as_ref().map(Scalar::to_string);
-                let place = classes.iter().position(|(name, _)| Some(name) == label.as_ref());
-                (place.unwrap_or(0), label)
-            }
-        }
-    }
-
-    /// The feature whose value in `row` changes a column of a row of the background.
-    fn owner_in(
-        &self,
-        bound: &Bound,
-        reference: &Row,
-        row: &Row,
-        column: usize,
-    ) -> Result<Option<usize>, ExplainFault> {
-        let mut changed: Vec<Row> = vec![reference.clone(); row.len() + 1];
-        for (feature, cell) in row.iter().enumerate() {
-            changed[feature + 1][feature] = cell.clone();
-        }
-        let (columns, width) = self.trees.columns(bound.inputs(&changed)).map_err(|fault| failed(&fault))?;
-        let own = |place: usize| columns[place * width + column];
-        Ok((0..row.len()).find(|feature| is_other(own(feature + 1), own(0))))
-    }
-}
-
-/// The feature that makes each column: the one whose exchange between rows of the background changes it. None when a
-/// column is made of several features.
-fn owners(
-    trees: &Trees,
-    bound: &Bound,
-    background: &[Row],
-    columns: &[f64],
-    width: usize,
-) -> Result<Option<Vec<Option<usize>>>, ExplainFault> {
-    let mut owners = vec![None; width];
-    for feature in 0..bound.signature().inputs.len() {
-        for shift in SHIFTS {
-            let mut exchanged = background.to_vec();
-            for (place, row) in exchanged.iter_mut().enumerate() {
-                row[feature] = background[(place + shift) % background.len()][feature].clone();
-            }
-            let (changed, _) = trees.columns(bound.inputs(&exchanged)).map_err(|fault| failed(&fault))?;
-            for (place, (one, other)) in changed.iter().zip(columns).enumerate() {
-                let owner = &mut owners[place % width];
-                if is_other(*one, *other) && *owner.get_or_insert(feature) != feature {
-                    return Ok(None);
-                }
-            }
-        }
-    }
-    Ok(Some(owners))
-}
-
-/// Whether two numbers differ; two that are none do not.
-fn is_other(one: f64, other: f64) -> bool {
-    one != other && !(one.is_nan() && other.is_nan())
-}
-
-fn failed(fault: &ModelRunFault) -> ExplainFault {
-    ExplainFault::Predictor(fault.to_string())
-}
-
-/// What of an answer an estimate explains.
-enum Told {
-    Value,
-    Probability(String),
-    Other,
-}
-
-impl Told {
-    fn of(answer: &Prediction) -> Result<Self, ExplainFault> {
-        match (&answer.value, &answer.label, &answer.probabilities) {
-            (Some(_), ..) => Ok(Self::Value),
-            (None, Some(label), Some(_)) => Ok(Self::Probability(label.to_string())),
-            _ if Self::Other.in_answer(answer).is_ok() => Ok(Self::Other),
-            _ => Err(ExplainFault::Predictor("it gives no number that could be explained".to_owned())),
-        }
-    }
-
-    fn class(&self) -> Option<&str> {
-        match self {
-            Self::Probability(class) => Some(class),
-            Self::Value | Self::Other => None,
-        }
-    }
-
-    fn in_answer(&self, answer: &Prediction) -> Result<f64, String> {
-        let found = match self {
-            Self::Value => answer.value,
-            Self::Probability(class) => {
-                let mut classes = answer.probabilities.iter().flatten();
-                classes.find(|(name, _)| name == class).map(|(_, share)| *share)
-            }
-            Self::Other => match answer.others.first().map(|(_, values)| &values[..]) {
-                Some([Scalar::Number(number)]) => Some(*number),
-                _ => None,
-            },
-        };
-        found.ok_or_else(|| "it does not give what is explained for each row".to_owned())
-    }
+    Err(ExplainFault::Target { found: target, count })
 }
 
 #[cfg(test)]

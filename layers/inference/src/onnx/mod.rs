@@ -4,6 +4,7 @@
 //! gives; [`Model::run`] runs rows. All of it is pure, bounded by [`Limits`], and never panics: a fault inside is an error.
 //! Which operators and which exporters are proven equal to ONNX Runtime is in `docs/models/operators.md`.
 
+mod around;
 mod attributes;
 mod budget;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod fault;
 mod fuzz;
 mod graph;
 mod limits;
+pub(crate) mod linear_of;
 mod ml;
 mod model;
 #[cfg(test)]
@@ -29,6 +31,7 @@ mod tree_ensemble;
 pub(crate) mod trees_of;
 mod value;
 
+pub use around::Scores;
 pub use attributes::AttributeFault;
 pub use fault::{ModelFault, ModelRunFault};
 pub use limits::Limits;

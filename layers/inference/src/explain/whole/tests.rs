@@ -3,10 +3,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Explanation, Found, ModelExplainer, Overall};
+use super::{Explanation, Found, ModelExplainer, Overall, Subject};
 use crate::explain::{Game, Space};
 use crate::onnx::Model;
-use crate::signature::{Bound, Draft, Row};
+use crate::signature::{Bound, Draft, Row, Scalar};
 
 /// How far base and contributions may be from the output: 32-bit scores.
 const TOLERANCE: f64 = 1e-5;
@@ -61,9 +61,9 @@ fn given_a_forest_behind_a_one_hot_encoder_then_contributions_are_of_the_signatu
     assert_eq!(explainer.found(), Found::Exactly);
     let rows: Vec<Row> = lots(100).iter().skip(60).map(|lot| fixture.row(lot)).collect();
     let answers = fixture.answers(&rows);
-    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers).unwrap();
+    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 0).unwrap();
     for (answer, explanation) in answers.iter().zip(explained) {
-        let class = explanation.class.clone().unwrap();
+        let class = explanation.subject.class().unwrap().to_owned();
         let (_, output) = answer.probabilities.as_ref().unwrap().iter().find(|(name, _)| *name == class).unwrap();
         let sum = explanation.base + explanation.values.iter().sum::<f64>();
         assert!((sum - output).abs() < TOLERANCE, "{class}: {sum} is not {output}");
@@ -84,7 +84,7 @@ fn given_an_origin_that_the_background_lacks_then_base_and_contributions_still_m
     let explainer = ModelExplainer::new(&fixture.file, &fixture.bound, background, Game::Interventional).unwrap();
     let rows: Vec<Row> = lots(8).iter().map(|lot| fixture.row(lot)).collect();
     let answers = fixture.answers(&rows);
-    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers).unwrap();
+    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 0).unwrap();
     for (answer, explanation) in answers.iter().zip(explained) {
         let label = answer.label.as_ref().unwrap().to_string();
         let (_, output) = answer.probabilities.as_ref().unwrap().iter().find(|(name, _)| *name == label).unwrap();
@@ -104,30 +104,138 @@ fn given_boosted_trees_of_two_classes_then_the_margin_of_the_second_is_explained
     let explainer = ModelExplainer::new(&fixture.file, &fixture.bound, background, Game::PathDependent).unwrap();
     let rows: Vec<Row> = (50..60).map(row).collect();
     let answers = fixture.answers(&rows);
-    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers).unwrap();
+    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 0).unwrap();
     for (answer, explanation) in answers.iter().zip(explained) {
         let margin = explanation.base + explanation.values.iter().sum::<f64>();
         let (name, output) = &answer.probabilities.as_ref().unwrap()[1];
-        assert_eq!(explanation.class.as_ref(), Some(name));
+        assert_eq!(explanation.subject.class(), Some(name.as_str()));
         let probability = 1.0 / (1.0 + (-margin).exp());
         assert!((probability - output).abs() < TOLERANCE, "{probability} is not {output}");
     }
 }
 
-#[test]
-fn given_a_model_without_trees_then_its_features_are_permuted_and_the_standard_error_is_said() {
-    let fixture = fixture("tests/fixtures/exports/pipeline_one_hot_logistic_named.onnx");
+/// Rows of the pipelines: three numbers and two words.
+fn words(fixture: &Fixture, places: std::ops::Range<u32>) -> Vec<Row> {
     let words = ["rice", "wheat", "maize"];
     let row = |place: u32| {
         let step = |times: u32| f64::from(place * times % 17) / 4.0 - 2.0;
-        let kind = words[(place % 3) as usize];
-        fixture.row(&json!({"n0": step(3), "n1": step(5), "n2": step(7), "kind": kind, "place": kind}))
+        let (kind, other) = (words[(place % 3) as usize], words[(place / 3 % 3) as usize]);
+        fixture.row(&json!({"n0": step(3), "n1": step(5), "n2": step(7), "kind": kind, "place": other}))
     };
-    let background: Vec<Row> = (0..20).map(row).collect();
-    let explainer = ModelExplainer::new(&fixture.file, &fixture.bound, background, Game::Interventional).unwrap();
-    let rows: Vec<Row> = (20..23).map(row).collect();
+    places.map(row).collect()
+}
+
+/// Rows of five numbers.
+fn numbers(fixture: &Fixture, places: std::ops::Range<u32>) -> Vec<Row> {
+    let row = |place: u32| {
+        let step = |times: u32| f64::from(place * times % 17) / 4.0 - 2.0;
+        fixture.row(&json!({"x0": step(3), "x1": step(5), "x2": step(7), "x3": step(11), "x4": step(13)}))
+    };
+    places.map(row).collect()
+}
+
+/// In a sum of functions of one feature each, a feature's Shapley value is what the answer loses, in the mean, when the
+/// feature's value is one of the background.
+#[test]
+fn given_a_linear_model_behind_a_one_hot_encoder_then_contributions_are_the_shapley_values_of_the_callers_features() {
+    let fixture = fixture("tests/fixtures/exports/pipeline_one_hot_ridge.onnx");
+    let background = words(&fixture, 0..20);
+    let explainer =
+        ModelExplainer::new(&fixture.file, &fixture.bound, background.clone(), Game::Interventional).unwrap();
+    assert_eq!(explainer.found(), Found::Exactly);
+    let rows = words(&fixture, 20..24);
     let answers = fixture.answers(&rows);
-    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers).unwrap();
+    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 0).unwrap();
+    for ((row, answer), explanation) in rows.iter().zip(&answers).zip(explained) {
+        let output = answer.value.unwrap();
+        let sum = explanation.base + explanation.values.iter().sum::<f64>();
+        assert!((sum - output).abs() < TOLERANCE * output.abs().max(1.0), "{sum} is not {output}");
+        assert_eq!((explanation.errors, explanation.subject), (None, Subject::Value));
+        for (feature, value) in explanation.values.iter().enumerate() {
+            let exchanged = |other: &Row| {
+                let mut row = row.clone();
+                row[feature] = other[feature].clone();
+                row
+            };
+            let exchanged: Vec<Row> = background.iter().map(exchanged).collect();
+            let answers = fixture.answers(&exchanged);
+            let lost: f64 = answers.iter().map(|answer| output - answer.value.unwrap()).sum::<f64>() / 20.0;
+            assert!(
+                (value - lost).abs() < TOLERANCE * output.abs().max(1.0),
+                "feature {feature}: {value} is not {lost}"
+            );
+        }
+    }
+}
+
+#[test]
+fn given_a_logistic_regression_then_the_margin_of_the_class_that_is_given_is_explained() {
+    let fixture = fixture("tests/fixtures/exports/pipeline_one_hot_logistic_two.onnx");
+    let background = words(&fixture, 0..20);
+    let explainer = ModelExplainer::new(&fixture.file, &fixture.bound, background, Game::PathDependent).unwrap();
+    let rows = words(&fixture, 20..30);
+    let answers = fixture.answers(&rows);
+    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 0).unwrap();
+    for (answer, explanation) in answers.iter().zip(explained) {
+        let class = explanation.subject.class().unwrap();
+        assert_eq!(Some(class.to_owned()), answer.label.as_ref().map(ToString::to_string));
+        let (_, output) = answer.probabilities.as_ref().unwrap().iter().find(|(name, _)| name == class).unwrap();
+        let margin = explanation.base + explanation.values.iter().sum::<f64>();
+        let probability = 1.0 / (1.0 + (-margin).exp());
+        assert!((probability - output).abs() < TOLERANCE, "{probability} is not {output}");
+        assert_eq!((explanation.found, explanation.space), (Found::Exactly, Space::Raw));
+    }
+}
+
+/// Of three classes, a class's share grows with its margin: differences of margins are logarithms of ratios of shares.
+#[test]
+fn given_a_linear_model_of_three_classes_then_margins_differ_as_the_shares_say() {
+    let fixture = fixture("tests/fixtures/exports/logistic_regression_three.onnx");
+    let explainer =
+        ModelExplainer::new(&fixture.file, &fixture.bound, numbers(&fixture, 0..20), Game::Interventional).unwrap();
+    let rows = numbers(&fixture, 20..24);
+    let margin = |label: usize| -> Vec<f64> {
+        let mut answers = fixture.answers(&rows);
+        for answer in &mut answers {
+            answer.label = answer.probabilities.as_ref().map(|classes| Scalar::Text(classes[label].0.clone()));
+        }
+        let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 0).unwrap();
+        explained.iter().map(|one| one.base + one.values.iter().sum::<f64>()).collect()
+    };
+    let (first, second) = (margin(0), margin(1));
+    for (row, answer) in fixture.answers(&rows).iter().enumerate() {
+        let shares = answer.probabilities.as_ref().unwrap();
+        let told = (shares[1].1 / shares[0].1).ln();
+        assert!((second[row] - first[row] - told).abs() < 1e-4, "{} is not {told}", second[row] - first[row]);
+    }
+}
+
+#[test]
+fn given_a_forest_of_three_targets_then_the_one_that_is_asked_for_is_explained_and_others_are_refused() {
+    let fixture = fixture("tests/fixtures/exports/forest_multi_output.onnx");
+    let explainer =
+        ModelExplainer::new(&fixture.file, &fixture.bound, numbers(&fixture, 0..20), Game::Interventional).unwrap();
+    let rows = numbers(&fixture, 20..24);
+    let answers = fixture.answers(&rows);
+    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 1).unwrap();
+    for (answer, explanation) in answers.iter().zip(explained) {
+        let output = answer.values.as_ref().unwrap()[1];
+        let sum = explanation.base + explanation.values.iter().sum::<f64>();
+        assert!((sum - output).abs() < TOLERANCE * output.abs().max(1.0), "{sum} is not {output}");
+        assert_eq!(explanation.subject, Subject::Target(1));
+    }
+    let refused = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 3).unwrap_err();
+    assert_eq!(refused.to_string(), "`target` is 3, and the answers have 3 numbers, which count from 0");
+}
+
+#[test]
+fn given_a_model_without_trees_or_coefficients_then_features_are_permuted_and_the_standard_error_is_said() {
+    let fixture = fixture("tests/fixtures/exports/svc_two.onnx");
+    let explainer =
+        ModelExplainer::new(&fixture.file, &fixture.bound, numbers(&fixture, 0..20), Game::Interventional).unwrap();
+    let rows = numbers(&fixture, 20..23);
+    let answers = fixture.answers(&rows);
+    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 0).unwrap();
     for (answer, explanation) in answers.iter().zip(explained) {
         let label = answer.label.as_ref().unwrap().to_string();
         let (_, output) = answer.probabilities.as_ref().unwrap().iter().find(|(name, _)| *name == label).unwrap();
@@ -143,7 +251,7 @@ fn explanation(values: [f64; 2], errors: Option<[f64; 2]>) -> Explanation {
         found: if errors.is_some() { Found::Estimated } else { Found::Exactly },
         game: Game::Interventional,
         space: Space::Raw,
-        class: None,
+        subject: Subject::Value,
         base: 0.0,
         values: values.to_vec(),
         errors: errors.map(|errors| errors.to_vec()),

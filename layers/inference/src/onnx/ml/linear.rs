@@ -8,14 +8,39 @@ use crate::onnx::post_transform::{PostTransform, Second};
 
 /// `x * coefficients + intercept` for each target.
 #[derive(Debug)]
-struct Linear {
+pub(in crate::onnx) struct LinearPart {
     /// Target by target.
-    coefficients: Vec<f32>,
-    intercepts: Vec<f32>,
+    pub(in crate::onnx) coefficients: Vec<f32>,
+    pub(in crate::onnx) intercepts: Vec<f32>,
     features: usize,
 }
 
-impl Linear {
+impl LinearPart {
+    /// That of a `LinearRegressor`.
+    pub(in crate::onnx) fn of_regressor(attributes: Attributes<'_>) -> Result<Self, BuildFault> {
+        let targets = targets(attributes, "targets")?;
+        let mut intercepts = numbers(attributes, "intercepts");
+        if intercepts.is_empty() {
+            intercepts = vec![0.0; targets];
+        }
+        Self::new(numbers(attributes, "coefficients"), intercepts, targets)
+    }
+
+    /// That of a `LinearClassifier`, with its labels.
+    pub(in crate::onnx) fn of_classifier(attributes: Attributes<'_>) -> Result<(Self, Labels), BuildFault> {
+        let labels = class_labels(attributes, "classlabels_ints", "classlabels_strings")?;
+        let mut intercepts = numbers(attributes, "intercepts");
+        if intercepts.is_empty() {
+            intercepts = vec![0.0; labels.len()];
+        }
+        let classes = intercepts.len();
+        if labels.len() != classes && (labels.len(), classes) != (2, 1) {
+            let reason = format!("has {classes} values for {} classes", labels.len());
+            return Err(BuildFault::attribute("intercepts", reason));
+        }
+        Ok((Self::new(numbers(attributes, "coefficients"), intercepts, classes)?, labels))
+    }
+
     fn new(coefficients: Vec<f32>, intercepts: Vec<f32>, targets: usize) -> Result<Self, BuildFault> {
         if targets == 0 || coefficients.is_empty() || !coefficients.len().is_multiple_of(targets) {
             let reason = format!("has {} values for {targets} targets", coefficients.len());
@@ -52,18 +77,13 @@ impl Linear {
 /// A score for each target.
 #[derive(Debug)]
 pub(super) struct LinearRegressor {
-    linear: Linear,
+    linear: LinearPart,
     post_transform: PostTransform,
 }
 
 impl LinearRegressor {
     pub(super) fn new(attributes: Attributes<'_>) -> Result<Self, BuildFault> {
-        let targets = targets(attributes, "targets")?;
-        let mut intercepts = numbers(attributes, "intercepts");
-        if intercepts.is_empty() {
-            intercepts = vec![0.0; targets];
-        }
-        let linear = Linear::new(numbers(attributes, "coefficients"), intercepts, targets)?;
+        let linear = LinearPart::of_regressor(attributes)?;
         Ok(Self { linear, post_transform: PostTransform::of(attributes)? })
     }
 }
@@ -88,24 +108,15 @@ impl Operator for LinearRegressor {
 /// The class with the greatest score; with one score, the second class above zero.
 #[derive(Debug)]
 pub(super) struct LinearClassifier {
-    linear: Linear,
+    linear: LinearPart,
     labels: Labels,
     post_transform: PostTransform,
 }
 
 impl LinearClassifier {
     pub(super) fn new(attributes: Attributes<'_>) -> Result<Self, BuildFault> {
-        let labels = class_labels(attributes, "classlabels_ints", "classlabels_strings")?;
-        let mut intercepts = numbers(attributes, "intercepts");
-        if intercepts.is_empty() {
-            intercepts = vec![0.0; labels.len()];
-        }
-        let classes = intercepts.len();
-        if labels.len() != classes && (labels.len(), classes) != (2, 1) {
-            let reason = format!("has {classes} values for {} classes", labels.len());
-            return Err(BuildFault::attribute("intercepts", reason));
-        }
-        let linear = Linear::new(numbers(attributes, "coefficients"), intercepts, classes)?;
+        let (linear, labels) = LinearPart::of_classifier(attributes)?;
+        let classes = linear.intercepts.len();
         let post_transform = PostTransform::of(attributes)?;
         if classes == 1 && post_transform == PostTransform::Probit {
             return Err(BuildFault::attribute(

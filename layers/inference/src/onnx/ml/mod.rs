@@ -18,6 +18,8 @@ use super::tree_ensemble::TreeFault;
 use super::value::{Array, Labels, RunFault, Tensor, Value};
 use tract_onnx::pb::NodeProto;
 
+pub(super) use linear::LinearPart;
+
 /// A node that is ready to run.
 pub(crate) trait Operator: fmt::Debug + Send + Sync {
     /// The node's outputs.

@@ -6,6 +6,7 @@
 
 use super::*;
 use crate::explain::{Contributions, Game, Grouping, Rows, Space, TreeExplainer};
+use crate::onnx::Tensor;
 use crate::onnx::cases::Item;
 
 const TOLERANCE: f64 = 1e-5;
@@ -156,11 +157,11 @@ fn given_real_models_then_what_their_scores_are_is_told() {
         let trees = real(name).trees;
         (trees.scores, trees.post_transform, trees.model.ensemble().targets())
     };
-    assert_eq!(told("xgboost_two"), (TreeScores::SecondClass, PostTransform::Logistic, 1));
-    assert_eq!(told("random_forest_two"), (TreeScores::SecondClass, PostTransform::None, 1));
-    assert_eq!(told("random_forest_three"), (TreeScores::Classes, PostTransform::None, 3));
-    assert_eq!(told("lightgbm_three"), (TreeScores::Classes, PostTransform::Softmax, 3));
-    assert_eq!(told("lightgbm_regressor"), (TreeScores::Values, PostTransform::None, 1));
+    assert_eq!(told("xgboost_two"), (Scores::SecondClass, PostTransform::Logistic, 1));
+    assert_eq!(told("random_forest_two"), (Scores::SecondClass, PostTransform::None, 1));
+    assert_eq!(told("random_forest_three"), (Scores::Classes, PostTransform::None, 3));
+    assert_eq!(told("lightgbm_three"), (Scores::Classes, PostTransform::Softmax, 3));
+    assert_eq!(told("lightgbm_regressor"), (Scores::Values, PostTransform::None, 1));
 }
 
 #[test]
