@@ -42,6 +42,9 @@ pub async fn run(settings: &Settings, batch: &Batch) -> Result<ExitCode> {
         new["version"] = json!(version);
     }
     let started: Value = client.json(client.request(Method::POST, &["predictions", "batch"]).json(&new)).await?;
+    for warning in started["input"]["warnings"].as_array().into_iter().flatten() {
+        terminal::complain(&format!("note: {}", warning.as_str().unwrap_or_default()));
+    }
     let id = started["job_id"].as_str().unwrap_or_default();
     let mut done = watch(&client, id).await?;
     let succeeded = done["state"] == "succeeded";
@@ -54,6 +57,7 @@ pub async fn run(settings: &Settings, batch: &Batch) -> Result<ExitCode> {
         client.json(client.query(&["predictions", id, "failures"], &[("limit", SHOWN_FAILURES)])).await?;
     if batch.json {
         done["failures"] = failures["failures"].clone();
+        done["input"] = started["input"].clone();
         terminal::say(&done.to_string());
     } else {
         say(&done, &failures);

@@ -60,7 +60,8 @@ impl Run {
         };
         let mock = self.mock.as_deref().map(read).transpose()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let folder = self.file.parent().unwrap_or(Path::new(".")).to_owned();
+        let folder = self.file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).to_owned();
         let outside = Outside {
             timer: Arc::new(ClockTimer(Arc::clone(&clock))),
             clock,
@@ -73,6 +74,7 @@ impl Run {
             finished.history.iter().for_each(|event| terminal::say(&event.to_string()));
         }
         terminal::say(&format!("{:#}", finished.shown));
+        finished.notes.iter().for_each(|note| terminal::complain(&format!("note: {note}")));
         Ok(ExitCode::from(finished.status.exit_code()))
     }
 }

@@ -21,12 +21,29 @@ mod upload;
 mod values;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use mandi_core::ProblemKind;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// How long the process waits at its end for threads that compute for nobody.
+const LAST_WAIT: Duration = Duration::from_millis(500);
+
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal::complain(&format!("mandi: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(run());
+    // All that has to be durable is so by now.
+    runtime.shutdown_timeout(LAST_WAIT);
+    code
+}
+
+async fn run() -> ExitCode {
     match commands::Cli::parse().run().await {
         Ok(code) => code,
         Err(problem) => {

@@ -59,27 +59,46 @@ pub async fn run(settings: &Settings, push: &Push) -> Result<ExitCode> {
 impl Pushed<'_> {
     /// Sends the file and registers it. Returns the version as the API shows it.
     pub async fn push(self, client: &Client) -> Result<Value> {
-        let model = self.model(client).await?;
+        let (model, origin) = self.model(client).await?;
+        let pushed = self.register(client, &model).await;
+        if pushed.is_err() && origin == Origin::Made {
+            // A model without a version would stay behind. Why there is none is what the caller has to know.
+            let _ = client.send(client.request(Method::DELETE, &["models", &model])).await;
+        }
+        pushed
+    }
+
+    async fn register(self, client: &Client, model: &str) -> Result<Value> {
         let Self { filename, content, mut version, .. } = self;
         let sha256 = Some(hexadecimal(&Sha256::digest(&content)));
         let announced = Announced { filename, size_bytes: content.len() as u64, sha256 };
         let upload = upload::content(client, &announced, content).await?;
         let fields = version.as_object_mut().ok_or_else(|| Problem::field("version", "it is no JSON object"))?;
         fields.insert("artifact".to_owned(), json!({"upload": upload}));
-        client.json(client.request(Method::POST, &["models", &model, "versions"]).json(&version)).await
+        client.json(client.request(Method::POST, &["models", model, "versions"]).json(&version)).await
     }
 
     /// The id of the model, which is made if need be.
-    async fn model(&self, client: &Client) -> Result<String> {
+    async fn model(&self, client: &Client) -> Result<(String, Origin)> {
         let id = |model: &Value| model["id"].as_str().map(str::to_owned);
         let found = find(client, self.name).await?;
         if let Some(id) = found.as_ref().and_then(id) {
-            return Ok(id);
+            return Ok((id, Origin::Found));
         }
         let new = json!({"name": self.name, "description": self.description});
         let made: Value = client.json(client.request(Method::POST, &["models"]).json(&new)).await?;
-        id(&made).ok_or_else(|| Problem::internal("the server gives no id"))
+        let id = id(&made).ok_or_else(|| Problem::internal("the server gives no id"))?;
+        Ok((id, Origin::Made))
     }
+}
+
+/// Where a model comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// It was there.
+    Found,
+    /// It was made for this push.
+    Made,
 }
 
 /// The model of a name, if there is one.

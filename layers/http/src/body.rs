@@ -19,7 +19,10 @@ const READ_TIME: Duration = Duration::from_secs(30);
 
 /// The problem of a body that is too large.
 pub(crate) fn too_large() -> Problem {
-    Problem::new(ProblemKind::TooLarge, format!("the body is over {MAX_BODY_BYTES} bytes; split the request"))
+    let detail = format!(
+        "the body is over {MAX_BODY_BYTES} bytes; split the request, or send a file to an upload (`POST /v1/uploads`)"
+    );
+    Problem::new(ProblemKind::TooLarge, detail)
 }
 
 /// The middleware. A body whose length says that it is too large is read and thrown away before the answer: a client

@@ -1,6 +1,7 @@
 //! Loaded models: each file once for a process, under a bound of memory, the least used ones given up first.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -47,6 +48,15 @@ impl Loaded {
     }
 }
 
+/// Says that somebody is gone.
+struct SetOnDrop(Arc<AtomicBool>);
+
+impl Drop for SetOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Engines {
     /// Engines that keep models of up to `memory_bytes` together, and give an inference `timeout`.
     pub fn new(objects: Arc<dyn Objects>, memory_bytes: u64, timeout: Duration) -> Self {
@@ -86,18 +96,24 @@ impl Engines {
     /// # Errors
     /// `unprocessable` when the model cannot take the rows, with its words; `unavailable` when it takes too long.
     pub async fn run(&self, loaded: Arc<Loaded>, bound: Arc<Bound>, rows: Arc<Vec<Row>>) -> Result<Vec<Value>> {
-        let outputs = self.compute(move || loaded.model.run(bound.inputs(&rows))).await?;
+        let outputs = self.compute(move |_| loaded.model.run(bound.inputs(&rows))).await?;
         outputs.map_err(|fault: ModelRunFault| refused(&fault))
     }
 
-    /// Computes aside from the event loop, a few at a time. A panic in it is its caller's alone.
+    /// Computes aside from the event loop, a few at a time. A panic in it is its caller's alone. The work may ask now and then
+    /// whether nobody waits for it any more: its time is over, or its caller is gone.
     ///
     /// # Errors
     /// `unavailable` when it takes too long.
-    pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    pub async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
+    ) -> Result<T> {
         let permit = self.running.clone().acquire_owned().await.map_err(Problem::internal)?;
+        let is_over = Arc::new(AtomicBool::new(false));
+        let _at_the_end = SetOnDrop(is_over.clone());
         let work = tokio::task::spawn_blocking(move || {
-            let outcome = work();
+            let outcome = work(&|| is_over.load(Ordering::Relaxed));
             drop(permit);
             outcome
         });

@@ -51,7 +51,7 @@ impl Explainers {
             let (file, rows) = (self.engines.kept(artifact).await?, self.engines.kept(background).await?);
             let bound = bound.clone();
             let rows = kept_rows(&bound, &rows)?;
-            let made = self.engines.compute(move || ModelExplainer::new(&file, &bound, rows, game));
+            let made = self.engines.compute(move |_| ModelExplainer::new(&file, &bound, rows, game));
             made.await?.map(Arc::new).map_err(refused)
         };
         self.made.try_get_with(of, make).await.map_err(|problem: Arc<Problem>| {

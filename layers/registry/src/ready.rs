@@ -172,8 +172,9 @@ impl Versions {
         let Explaining { game, target } = explaining;
         let (loaded, explainer) = (self.loaded(ready).await?, self.explainer(ready, game).await?);
         let bound = ready.bound.clone();
-        let explained =
-            self.engines.compute(move || explainer.explain((loaded.model(), &bound), &rows, &answers, target));
+        let explained = self
+            .engines
+            .compute(move |is_over| explainer.explain((loaded.model(), &bound), (&rows, &answers), target, is_over));
         explained.await?.map_err(refused)
     }
 
@@ -188,66 +189,74 @@ impl Versions {
         rows: Vec<Row>,
         wanted: Wanted,
     ) -> Result<Vec<std::result::Result<Answer, String>>> {
-        let rows = Arc::new(rows);
-        match self.answer(ready, rows.clone(), wanted).await {
-            Ok(answers) => return Ok(answers.into_iter().map(Ok).collect()),
-            Err(problem) if problem.kind != ProblemKind::Unprocessable => return Err(problem),
-            Err(_) => {}
-        }
-        let refused = self.engines.within_the_limit(self.refused(ready, &rows)).await??;
-        let good = rows.iter().zip(&refused).filter(|(_, refused)| refused.is_none()).map(|(row, _)| row.clone());
-        let mut answers = self.answer(ready, Arc::new(good.collect()), wanted).await?.into_iter();
-        let each = refused.into_iter().map(|refused| match refused {
-            Some(reason) => Ok(Err(reason)),
-            None => answers.next().map(Ok).ok_or_else(|| Problem::internal("a row has no answer")),
-        });
-        each.collect()
-    }
-
-    /// Why the model does not take a row, for each that it does not take: found by halving.
-    async fn refused(&self, ready: &Ready, rows: &Arc<Vec<Row>>) -> Result<Vec<Option<String>>> {
-        let loaded = self.loaded(ready).await?;
-        let mut reasons = vec![None; rows.len()];
-        let mut open: Vec<_> = std::iter::once(0..rows.len()).collect();
-        while let Some(places) = open.pop() {
-            let own = Arc::new(rows[places.clone()].to_vec());
-            match self.engines.run(loaded.clone(), ready.bound.clone(), own).await {
-                Err(problem) if problem.kind == ProblemKind::Unprocessable && places.len() > 1 => {
-                    let middle = places.start.midpoint(places.end);
-                    open.extend([places.start..middle, middle..places.end]);
-                }
-                Err(problem) if problem.kind == ProblemKind::Unprocessable => {
-                    reasons[places.start] = Some(problem.detail);
-                }
-                other => drop(other?),
-            }
-        }
-        Ok(reasons)
-    }
-
-    /// Runs good rows, and gives their answers what is wanted. One answer for each row, in their order.
-    ///
-    /// # Errors
-    /// `unprocessable` when the model cannot take the rows or its answers cannot be explained; `unavailable` when it
-    /// takes too long.
-    pub async fn answer(&self, ready: &Ready, rows: Arc<Vec<Row>>, wanted: Wanted) -> Result<Vec<Answer>> {
         let level = ready.known.level(wanted.intervals)?;
-        if rows.is_empty() {
-            return Ok(Vec::new());
+        let mut rows = Arc::new(rows);
+        let each = self.engines.within_the_limit(self.predict_each(ready, &rows)).await??;
+        if each.iter().any(std::result::Result::is_err) {
+            let good = rows.iter().zip(&each).filter(|(_, answer)| answer.is_ok());
+            rows = Arc::new(good.map(|(row, _)| row.clone()).collect());
         }
-        let loaded = self.loaded(ready).await?;
-        let outputs = self.engines.run(loaded, ready.bound.clone(), rows.clone()).await?;
-        let mut predictions = ready.bound.predictions(rows.len(), &outputs).map_err(Problem::internal)?;
+        let mut predictions: Vec<Prediction> = each.iter().flatten().cloned().collect();
         if let Some(level) = level {
             ready.known.tell(level, &mut predictions);
         }
-        let Some(explaining) = wanted.explained else {
-            let alone = |prediction| Answer { prediction, explanation: None };
-            return Ok(predictions.into_iter().map(alone).collect());
+        let explanations = match wanted.explained {
+            Some(explaining) if !rows.is_empty() => {
+                let explained = self.explain(ready, explaining, (rows, predictions.clone())).await?;
+                explained.into_iter().map(Some).collect()
+            }
+            _ => vec![None; predictions.len()],
         };
-        let explanations = self.explain(ready, explaining, (rows, predictions.clone())).await?;
         let pairs = predictions.into_iter().zip(explanations);
-        Ok(pairs.map(|(prediction, explanation)| Answer { prediction, explanation: Some(explanation) }).collect())
+        let mut answers = pairs.map(|(prediction, explanation)| Answer { prediction, explanation });
+        let answered = each.into_iter().map(|answer| match answer {
+            Ok(_) => answers.next().map(Ok).ok_or_else(|| Problem::internal("a row has no answer")),
+            Err(reason) => Ok(Err(reason)),
+        });
+        answered.collect()
+    }
+
+    /// What the model predicts for each row, or why it does not take it: by halves where it does not take all at once.
+    async fn predict_each(
+        &self,
+        ready: &Ready,
+        rows: &Arc<Vec<Row>>,
+    ) -> Result<Vec<std::result::Result<Prediction, String>>> {
+        let mut each = Vec::with_capacity(rows.len());
+        if rows.is_empty() {
+            return Ok(each);
+        }
+        let loaded = self.loaded(ready).await?;
+        // From the last to the first, so that the next one to be run is at the end.
+        let mut open: Vec<_> = std::iter::once(0..rows.len()).collect();
+        while let Some(places) = open.pop() {
+            let own = if places.len() == rows.len() { rows.clone() } else { Arc::new(rows[places.clone()].to_vec()) };
+            match self.engines.run(loaded.clone(), ready.bound.clone(), own).await {
+                Ok(outputs) => {
+                    let told = ready.bound.predictions(places.len(), &outputs).map_err(Problem::internal)?;
+                    each.extend(told.into_iter().map(Ok));
+                }
+                Err(problem) if problem.kind != ProblemKind::Unprocessable => return Err(problem),
+                Err(problem) if places.len() == 1 => each.push(Err(problem.detail)),
+                Err(_) => {
+                    let middle = places.start.midpoint(places.end);
+                    open.extend([middle..places.end, places.start..middle]);
+                }
+            }
+        }
+        Ok(each)
+    }
+
+    /// As [`Self::answer_each`], of rows of which the model takes each.
+    ///
+    /// # Errors
+    /// Its errors, and `unprocessable` with the first row that the model does not take.
+    pub async fn answer(&self, ready: &Ready, rows: Vec<Row>, wanted: Wanted) -> Result<Vec<Answer>> {
+        let each = self.answer_each(ready, rows, wanted).await?.into_iter().enumerate();
+        let taken = each.map(|(row, answer)| {
+            answer.map_err(|reason| Problem::new(ProblemKind::Unprocessable, format!("row {row}: {reason}")))
+        });
+        taken.collect()
     }
 }
 

@@ -5,7 +5,7 @@
 //! other, the last of which stays. `"AfterSeconds"` lets a call take time, and `"HeartbeatSeconds"` has it send
 //! heartbeats meanwhile.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -70,6 +70,7 @@ struct Calls {
     counts: HashMap<String, usize>,
     made: Vec<(String, Value)>,
     tokens: HashMap<String, Reply>,
+    missing: BTreeSet<String>,
 }
 
 impl fmt::Debug for MockTasks {
@@ -84,9 +85,16 @@ impl MockTasks {
     /// # Errors
     /// The text is not JSON, or not of the form that this module describes.
     pub fn parse(text: &str, clock: Arc<dyn Clock>, timer: Arc<dyn Timer>) -> Result<Self, String> {
-        let replies: HashMap<String, Replies> = serde_json::from_str(text).map_err(|error| {
-            format!("the canned results cannot be read: {error}; each is {{\"Return\": ..}} or {{\"Throw\": {{\"Error\": \"..\"}}}}")
-        })?;
+        let read: HashMap<String, Value> =
+            serde_json::from_str(text).map_err(|error| format!("the canned results are no JSON object: {error}"))?;
+        let reply = |(name, reply): (String, Value)| match serde_json::from_value(reply) {
+            Ok(replies) => Ok((name, replies)),
+            Err(_) => Err(format!(
+                "the canned result of `{name}` is none: give {{\"Return\": ..}} or {{\"Throw\": {{\"Error\": \"..\"}}}}, or a list of \
+                 those"
+            )),
+        };
+        let replies: HashMap<String, Replies> = read.into_iter().map(reply).collect::<Result<_, _>>()?;
         for (name, replies) in &replies {
             let all = match replies {
                 Replies::Each(all) => all.as_slice(),
@@ -113,13 +121,28 @@ impl MockTasks {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).made.clone()
     }
 
+    /// The states whose tasks were called and have no canned result, in the order of their names.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).missing.iter().cloned().collect()
+    }
+
+    /// The canned results that no call took, in the order of their names.
+    #[must_use]
+    pub fn unused(&self) -> Vec<String> {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let unused = self.replies.keys().filter(|name| !calls.counts.contains_key(*name));
+        unused.cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     fn reply(&self, call: &TaskCall) -> Result<Reply, StateFault> {
         let named = [call.state.as_str(), call.resource.as_str()];
         let Some((name, replies)) = named.iter().find_map(|name| self.replies.get_key_value(*name)) else {
             let cause = format!(
-                "there is no canned result for the state '{}' or the resource '{}'; add one to the mock file",
+                "there is no canned result for the state '{}' or the resource '{}'; give one with --mock FILE",
                 call.state, call.resource
             );
+            self.calls.lock().unwrap_or_else(PoisonError::into_inner).missing.insert(call.state.clone());
             return Err(StateFault::new("Mandi.NoMock", cause));
         };
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,11 +6,8 @@ use mandi_core::Clock;
 use serde_json::{Value, json};
 
 use crate::definition::{self, Fault, Severity};
-use crate::engine::{
-    Callbacks, Execution, ItemStore, MemoryJournal, NoCallbacks, Outcome, Ports, TaskCall, TaskRunner, Timer, history,
-    run,
-};
-use crate::fault::{StateFault, names};
+use crate::engine::{Execution, ItemStore, MemoryJournal, Outcome, Ports, Timer, history, run};
+use crate::fault::names;
 use crate::mock::MockTasks;
 use crate::query::SystemRandom;
 
@@ -41,8 +38,10 @@ pub struct Outside {
 pub struct Finished {
     /// The output, or an object with `Error` and `Cause`.
     pub shown: Value,
-    /// Whether it is the output.
+    /// Whether it is the output, of a run in which each task had a canned result.
     pub status: Status,
+    /// What of the canned results may not be meant so.
+    pub notes: Vec<String>,
     /// The events by the names of Step Functions.
     pub history: Vec<Value>,
 }
@@ -101,21 +100,6 @@ pub fn check_report(text: &str) -> (String, Status) {
     (shown, if refused { Status::Failed } else { Status::Succeeded })
 }
 
-/// Tasks that nobody does: without canned results each fails and says what to give.
-#[derive(Debug)]
-struct NoTasks;
-
-#[async_trait::async_trait]
-impl TaskRunner for NoTasks {
-    async fn run(&self, call: TaskCall) -> Result<Value, StateFault> {
-        let cause = format!(
-            "nothing here does the work of '{}'; give the state '{}' a canned result with --mock FILE",
-            call.resource, call.state
-        );
-        Err(StateFault::new("Mandi.NoMock", cause))
-    }
-}
-
 /// Runs a definition once, with its journal in memory.
 ///
 /// # Errors
@@ -124,13 +108,11 @@ pub async fn run_once(given: Given<'_>, outside: &Outside) -> Result<Finished, R
     let machine = definition::parse(given.definition).map_err(RunError::Definition)?;
     let input = serde_json::from_str(given.input).map_err(|error| RunError::Input(error.to_string()))?;
     let mock = |text| MockTasks::parse(text, Arc::clone(&outside.clock), Arc::clone(&outside.timer));
-    let mock = given.mock.map(mock).transpose().map_err(RunError::Mock)?;
-    let tasks: &dyn TaskRunner = mock.as_ref().map_or(&NoTasks, |mock| mock);
-    let callbacks: &dyn Callbacks = mock.as_ref().map_or(&NoCallbacks, |mock| mock);
+    let mock = mock(given.mock.unwrap_or("{}")).map_err(RunError::Mock)?;
     let journal = MemoryJournal::default();
     let ports = Ports {
-        tasks,
-        callbacks,
+        tasks: &mock,
+        callbacks: &mock,
         clock: outside.clock.as_ref(),
         timer: outside.timer.as_ref(),
         random: &SystemRandom,
@@ -151,5 +133,9 @@ pub async fn run_once(given: Given<'_>, outside: &Outside) -> Result<Finished, R
         Outcome::Failed(fault) | Outcome::Aborted(fault) => (error(&fault.error, &fault.cause), Status::Failed),
         Outcome::TimedOut => (error(names::TIMEOUT, "the machine took longer than its TimeoutSeconds"), Status::Failed),
     };
-    Ok(Finished { shown, status, history: history(&journal.entries()) })
+    let missing = mock.missing().into_iter().map(|state| format!("the state `{state}` has no canned result"));
+    let unused = mock.unused().into_iter().map(|name| format!("no task took the canned result of `{name}`"));
+    // A run that went on past a task that nobody did shows nothing.
+    let status = if mock.missing().is_empty() { status } else { Status::Failed };
+    Ok(Finished { shown, status, notes: missing.chain(unused).collect(), history: history(&journal.entries()) })
 }

@@ -47,7 +47,47 @@ fn given_what_cannot_be_read_then_nothing_runs_and_the_reason_is_said() {
 
 #[test]
 fn given_a_sound_definition_then_the_check_says_so() {
-    assert_eq!(check_report(TASK), ("no faults".to_owned(), Status::Succeeded));
+    let with_arn = TASK.replace("\"r\"", "\"arn:aws:states:::lambda:invoke\"");
+    assert_eq!(check_report(&with_arn), ("no faults".to_owned(), Status::Succeeded));
+}
+
+#[test]
+fn given_a_resource_that_only_this_machine_knows_then_the_check_warns() {
+    let (report, status) = check_report(TASK);
+    assert_eq!(status, Status::Succeeded);
+    assert!(report.starts_with("line 1: warning: /States/T/Resource"), "{report}");
+}
+
+const CAUGHT: &str = r#"{"StartAt": "T", "States": {
+    "T": {"Type": "Task", "Resource": "r", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Done"}], "End": true},
+    "Done": {"Type": "Succeed"}}}"#;
+
+#[test]
+fn given_a_task_without_a_canned_result_whose_failure_is_caught_then_the_run_has_not_succeeded() {
+    let finished = ran(CAUGHT, "{}", Some(r#"{"Other": {"Return": 1}}"#)).unwrap();
+    assert_eq!(finished.status, Status::Failed);
+    let notes = ["the state `T` has no canned result", "no task took the canned result of `Other`"];
+    assert_eq!(finished.notes, notes);
+}
+
+#[test]
+fn given_a_canned_result_of_another_form_then_it_is_named() {
+    let refused = ran(TASK, "{}", Some(r#"{"T": {"Return": 1}, "U": 5}"#)).unwrap_err();
+    assert!(refused.to_string().contains("canned result of `U`"), "{refused}");
+}
+
+#[test]
+fn given_events_that_only_the_journal_needs_then_the_history_is_numbered_without_gaps() {
+    let assigning = r#"{"QueryLanguage": "JSONata", "StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Assign": {"x": 1}, "Next": "T"},
+        "T": {"Type": "Task", "Resource": "r", "Next": "W",
+              "Retry": [{"ErrorEquals": ["Bad"], "IntervalSeconds": 1, "MaxAttempts": 2}]},
+        "W": {"Type": "Wait", "Seconds": 1, "End": true}}}"#;
+    let mock = r#"{"T": [{"Throw": {"Error": "Bad"}}, {"Return": 1}]}"#;
+    let history = ran(assigning, "{}", Some(mock)).unwrap().history;
+    let ids: Vec<_> = history.iter().map(|event| event["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids, (1..=ids.len() as u64).collect::<Vec<_>>());
+    assert!(history.iter().all(|event| event["previousEventId"].as_u64() < event["id"].as_u64()), "{history:?}");
 }
 
 #[test]

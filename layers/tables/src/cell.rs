@@ -97,6 +97,8 @@ impl CellRule {
                 Kind::Boolean | Kind::Verbatim => self.push_text(column, raw.as_bytes()),
                 _ => Err(self.fault(ValueClass::Boolean, raw.as_bytes())),
             },
+            // What is copied stays as it is.
+            Some(b'[' | b'{') if self.kind == Kind::Verbatim => self.push_text(column, raw.as_bytes()),
             Some(b'[') => Err(self.fault(ValueClass::Array, raw.as_bytes())),
             Some(b'{') => Err(self.fault(ValueClass::Object, raw.as_bytes())),
             Some(_) => match self.kind {

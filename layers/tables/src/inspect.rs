@@ -105,6 +105,12 @@ pub struct SourceColumn {
 }
 
 impl SourceColumn {
+    /// Whether its cells can be copied: not those of a nested type of Parquet.
+    #[must_use]
+    pub fn can_be_copied(&self) -> bool {
+        self.stored.as_ref().is_none_or(|stored| stored.kinds.contains(&self.copied))
+    }
+
     /// A column whose cells are text.
     pub(crate) fn of_text(name: impl Into<String>) -> Self {
         Self { name: name.into(), stored: None, copied: Kind::Verbatim }
@@ -215,8 +221,11 @@ fn inspect_text(
         .read_to_end(&mut sample)
         .map_err(TableError::from_reader)?;
     if parquet::is_one(&sample) {
-        let reason = "it is a Parquet file that is compressed as a whole; send the Parquet file itself".to_owned();
-        return Err(TableError::Malformed { format: "text", reason });
+        let reason = match compression.value {
+            Compression::None => "it is a Parquet file; state the format `parquet`, or none",
+            _ => "it is a Parquet file that is compressed as a whole; send the Parquet file itself",
+        };
+        return Err(TableError::Malformed { format: "text", reason: reason.to_owned() });
     }
     let (encoding, mark_bytes) = find_encoding(&sample, stated.encoding);
     let text = TextForm { compression, encoding, mark_bytes };
@@ -238,6 +247,10 @@ fn inspect_text(
         _ => Found::assumed(Format::Csv),
     });
     if format.value == Format::Jsonl {
+        if *first != b'{' {
+            let reason = "its first line is no JSON object; is it CSV?".to_owned();
+            return Err(TableError::Malformed { format: "JSON Lines", reason });
+        }
         let columns = jsonl::columns(Cursor::new(sample), limits)?;
         return Ok(Inspection { format, storage: Storage::Jsonl { text }, columns });
     }

@@ -128,3 +128,22 @@ fn given_json_lines_when_they_are_read_then_their_values_are_those_of_python() {
 fn given_parquet_of_several_types_encodings_and_codecs_when_it_is_read_then_its_values_are_those_of_pyarrow() {
     assert_as_expected(|file| file.ends_with(".parquet"));
 }
+
+fn inspected(file: &str) -> Result<mandi_tables::Inspection, mandi_tables::TableError> {
+    let input: Input = Arc::new(MemoryRange::new(std::fs::read(folder().join(file)).unwrap()));
+    inspect(&input, &Stated::default(), &Limits::default())
+}
+
+#[test]
+fn given_a_nested_column_then_the_others_can_be_copied_and_it_cannot() {
+    let columns = inspected("pyarrow-nested.parquet").unwrap().columns;
+    let can_be: Vec<(&str, bool)> =
+        columns.iter().map(|column| (column.name.as_str(), column.can_be_copied())).collect();
+    assert_eq!(can_be, [("moisture_percent", true), ("lot_id", true), ("tags", false)]);
+}
+
+#[test]
+fn given_a_compression_that_is_not_read_then_it_is_said_before_a_row_is_read() {
+    let refused = inspected("pyarrow-brotli.parquet").unwrap_err().to_string();
+    assert!(refused.contains("`moisture_percent` is compressed by BROTLI") && refused.contains("zstd"), "{refused}");
+}

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use mandi_acceptance::batch::{lots, over, pages, predicted, start, upload, whole};
-use mandi_acceptance::registry::{Platform, graded, platform, predict};
+use mandi_acceptance::registry::{Grades, Platform, graded, grades, lot, platform, predict, register};
 use mandi_acceptance::{Client, events};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -116,6 +116,41 @@ async fn given_extra_columns_then_they_are_told_and_only_those_that_are_asked_fo
     let clash = start(client, &model, &id, &json!({"output": {"columns": ["prediction"]}})).await;
     clash.expect_problem(422, "unprocessable", "/output/columns/0");
     over(client, text(&chosen["job_id"])).await;
+}
+
+#[tokio::test]
+async fn given_a_table_that_lacks_a_feature_that_may_be_missing_then_that_is_said_before_the_run() {
+    let Platform { client, .. } = &platform().await;
+    let model = graded(client).await;
+    let Grades { file, .. } = grades();
+    let filled = json!({"inputs": [{"name": "finger_length_mm", "missing": "default", "default": 40}]});
+    let version = register(client, &model, &file, &json!({"signature": filled})).await.expect(201)["version"].clone();
+    let table = lots(2).replace("finger_length_mm", "Finger Length (mm)");
+    let id = upload(client, "lots.csv", table).await;
+    let started = start(client, &model, &id, &json!({"version": version})).await.expect(202);
+    let told = started["input"]["warnings"][0].as_str().unwrap();
+    assert!(told.contains("no `finger_length_mm`, though it has `Finger Length (mm)`"), "{started}");
+    over(client, text(&started["job_id"])).await;
+}
+
+#[tokio::test]
+async fn given_json_lines_with_a_list_in_a_column_that_is_copied_then_it_is_copied_as_it_is() {
+    let Platform { client, .. } = &platform().await;
+    let model = graded(client).await;
+    let mut row = lot();
+    row["tags"] = json!(["new", "dry"]);
+    let job = predicted(client, &model, ("lots.jsonl", format!("{row}\n").into()), &json!({})).await;
+    let rows = pages(client, &job, "results", "rows", 10).await;
+    assert_eq!(rows[0]["tags"], "[\"new\",\"dry\"]");
+}
+
+#[tokio::test]
+async fn given_csv_that_is_called_json_lines_then_the_refusal_says_what_it_looks_like() {
+    let Platform { client, .. } = &platform().await;
+    let model = graded(client).await;
+    let id = upload(client, "lots.csv", lots(2)).await;
+    let refused = start(client, &model, &id, &json!({"input": {"format": "jsonl"}})).await;
+    refused.expect_problem(422, "unprocessable", "is it CSV?");
 }
 
 #[tokio::test]

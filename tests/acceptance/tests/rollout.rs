@@ -210,7 +210,8 @@ async fn given_a_canary_that_is_bound_to_agree_when_it_does_not_then_it_goes_bac
 }
 
 #[tokio::test]
-async fn given_a_canary_whose_signature_refuses_rows_that_were_taken_then_it_is_said_at_once_and_the_canary_goes_back() {
+async fn given_a_canary_whose_signature_refuses_rows_that_were_taken_then_it_is_said_at_once_and_the_canary_goes_back()
+{
     let Platform { client, .. } = &platform().await;
     let model = graded(client).await;
     let Grades { file, .. } = grades();
@@ -220,7 +221,10 @@ async fn given_a_canary_whose_signature_refuses_rows_that_were_taken_then_it_is_
     let version = u32::try_from(narrow["version"].as_u64().unwrap()).unwrap();
     let rollout = json!({"kind": "canary", "percent": 50, "guard": guard});
     let deployed = deploy(client, &model, version, &rollout).await.expect(200);
-    assert!(deployed["warnings"][0].as_str().unwrap().contains("`moisture_percent` has a narrower range"), "{deployed}");
+    assert!(
+        deployed["warnings"][0].as_str().unwrap().contains("`moisture_percent` has a narrower range"),
+        "{deployed}"
+    );
     tokio::time::sleep(SETTLED).await;
     for _ in 0..80 {
         predict(client, &model, &json!({"rows": [lot()]})).await;

@@ -56,12 +56,12 @@ mod tests {
     use std::sync::Arc;
 
     use async_trait::async_trait;
-    use mandi_core::{Clock as _, Timestamp};
     use mandi_core::audit::AuditTrail;
     use mandi_core::ids::{JobId, ModelId};
     use mandi_core::ports::{Condition, Key, MachineName, Partition, Record};
     use mandi_core::time::FixedClock;
     use mandi_core::uploads::Uploads;
+    use mandi_core::{Clock as _, Timestamp};
     use mandi_local::{DataDir, Doorway, FileObjects, LocalOrchestrator, OrchestratorParts, RedbRecords};
     use mandi_states::definition::parse;
     use mandi_states::engine::{TaskCall, TaskRunner};
@@ -124,7 +124,7 @@ mod tests {
                 model: ModelId::generate(),
                 version: 1,
                 input: Input { object, upload: None, filename, size_bytes: 1, stated },
-                output: Output { format: mandi_tables::Format::Csv, copied: Vec::new(), explained: None },
+                output: Output { format: mandi_tables::Format::Csv, copied: Vec::new(), explained: None, target: 0 },
                 shard_rows: 1,
                 max_failed_share: 1.0,
                 created_by: "asha".to_owned(),

@@ -92,6 +92,9 @@ pub(crate) struct Output {
     pub(crate) copied: Vec<CopiedColumn>,
     /// Whether answers are explained, and by which game.
     pub(crate) explained: Option<Explained>,
+    /// Of several numbers the one that is explained, from 0.
+    #[serde(default)]
+    pub(crate) target: usize,
 }
 
 /// A column that is copied to the results.

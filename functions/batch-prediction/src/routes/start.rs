@@ -12,8 +12,8 @@ use mandi_http::{ApiResult, Caller, Json};
 use mandi_inference::signature::Signature;
 use mandi_registry::{Ready, StageName};
 use mandi_tables::{
-    Compression, Format, Header, Inspection, Limits, Matching, Missing, Quote, SourceColumn, TableError, inspect,
-    match_columns,
+    Compression, Format, Header, Inspection, Limits, Matching, Missing, Quote, SourceColumn, Storage, TableError,
+    inspect, match_columns,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -32,6 +32,8 @@ const MAX_SHARD_ROWS: u64 = 1_000_000;
 const MAX_FAILED_SHARE: f64 = 0.1;
 /// The most columns that are copied.
 const MAX_COPIED: usize = 100;
+/// The most warnings of a table.
+const MAX_WARNINGS: usize = 20;
 
 /// What is to be predicted.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -123,6 +125,9 @@ pub(crate) struct NewOutput {
     /// Whether to say what each feature contributes to each answer. The version needs a `background`.
     #[serde(default)]
     explain: bool,
+    /// Of a model that gives several numbers, the place of the one that is explained, from 0.
+    #[serde(default)]
+    target: usize,
     /// Which game of Shapley values is played: `interventional` or `path-dependent`.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -153,6 +158,9 @@ pub(crate) struct Understood {
     extra: Vec<String>,
     /// Columns that are copied to the results.
     copied: Vec<String>,
+    /// What may not be meant so: features that the table lacks, columns that cannot be copied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// Start a batch prediction.
@@ -177,7 +185,8 @@ pub(crate) async fn start(
     let input = located(&state, &caller, new.input).await?;
     let looked = Looked::at(&state, &input, &ready).await?;
     let copied = looked.copied(new.output.columns)?;
-    let output = Output { format: new.output.format.unwrap_or(looked.inspection.format.value), copied, explained };
+    let (format, target) = (new.output.format.unwrap_or(looked.inspection.format.value), new.output.target);
+    let output = Output { format, copied, explained, target };
     let job = Job {
         id: JobId::generate(),
         model,
@@ -304,7 +313,8 @@ impl Looked {
                 extra.binary_search(&name.name.as_str()).is_ok()
                     && self.inspection.columns.iter().filter(|other| other.name == name.name).count() == 1
             };
-            let usable = self.inspection.columns.iter().filter(once).filter(|column| !is_ours(&column.name));
+            let usable = self.inspection.columns.iter().filter(once);
+            let usable = usable.filter(|column| !is_ours(&column.name) && column.can_be_copied());
             return Ok(usable.take(MAX_COPIED).map(copied).collect());
         };
         if asked.len() > MAX_COPIED {
@@ -317,6 +327,9 @@ impl Looked {
             let column = find(name).ok_or_else(|| wrong(format!("the table has no column `{name}`")))?;
             if is_ours(name) {
                 return Err(wrong(format!("the results have a column `{name}` of their own; rename the input's")));
+            }
+            if !column.can_be_copied() {
+                return Err(wrong(format!("`{name}` is of a nested type, which is not copied")));
             }
             if found.iter().any(|other: &CopiedColumn| other.name == *name) {
                 return Err(wrong(format!("`{name}` is named twice")));
@@ -333,16 +346,50 @@ impl Looked {
             missing: self.matching.absent.iter().map(|absent| absent.name.clone()).collect(),
             extra: self.matching.extra.clone(),
             copied: output.copied.iter().map(|column| column.name.clone()).collect(),
+            warnings: self.warnings(output),
         }
+    }
+
+    fn warnings(&self, output: &Output) -> Vec<String> {
+        let absent = self.matching.absent.iter().map(|absent| {
+            let similar = absent.similar.as_ref().map(|name| format!(", though it has `{name}`")).unwrap_or_default();
+            let name = &absent.name;
+            format!("the table has no `{name}`{similar}: each row gets what the signature says of a missing value")
+        });
+        let left_out = |name: &&String| !output.copied.iter().any(|copied| copied.name == **name);
+        let extra = self.matching.extra.iter().filter(left_out);
+        let not_copied = extra.filter_map(|name| {
+            let mut columns = self.inspection.columns.iter().filter(|column| column.name == *name);
+            let column = columns.next()?;
+            let reason = match columns.next() {
+                Some(_) => "the table has it several times",
+                None if is_ours(name) => "the results have a column of that name",
+                None if !column.can_be_copied() => "it is of a nested type",
+                None => return None,
+            };
+            Some(format!("`{name}` is not copied to the results: {reason}"))
+        });
+        let mut warnings: Vec<String> = absent.chain(not_copied).take(MAX_WARNINGS).collect();
+        warnings.dedup();
+        warnings
     }
 
     /// What a caller is told whose columns do not fit.
     fn unfit(&self, error: &TableError) -> Problem {
-        let fault = |name: &str, detail: String| FieldError { pointer: format!("/input: column `{name}`"), detail };
+        let fault = |name: &str, detail: String| FieldError {
+            pointer: "/input".to_owned(),
+            detail: format!("column `{name}`: {detail}"),
+        };
+        let has_no_names = matches!(&self.inspection.storage, Storage::Csv { dialect, .. }
+            if dialect.header.value == Header::Absent);
+        let unnamed = if has_no_names { "; it was read without a header: `input.names` names its columns" } else { "" };
         let mut errors = Vec::new();
         for absent in self.matching.absent.iter().filter(|absent| absent.missing == Missing::Refused) {
             let similar = absent.similar.as_ref().map(|name| format!("; there is `{name}`")).unwrap_or_default();
-            errors.push(fault(&absent.name, format!("the model takes it, and the table does not have it{similar}")));
+            errors.push(fault(
+                &absent.name,
+                format!("the model takes it, and the table does not have it{similar}{unnamed}"),
+            ));
         }
         for name in &self.matching.ambiguous {
             errors.push(fault(name, "the table has it several times".to_owned()));

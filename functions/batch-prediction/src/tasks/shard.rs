@@ -62,9 +62,6 @@ struct Written {
     reasons: Vec<FailedRow>,
 }
 
-/// Of several numbers the one that is explained.
-const FIRST_TARGET: usize = 0;
-
 impl Tasks {
     pub(super) async fn predict_shard(&self, of: &OfJob, index: usize) -> Result<Value, TaskError> {
         let (tenant, Found { job, .. }) = self.open(of).await?;
@@ -188,7 +185,12 @@ impl Work {
             let explained = if rows.is_empty() {
                 Ok(Vec::new())
             } else {
-                explainer.explain((self.model.model(), &self.ready.bound), &rows, &answered.predictions, FIRST_TARGET)
+                explainer.explain(
+                    (self.model.model(), &self.ready.bound),
+                    (&rows, &answered.predictions),
+                    self.job.output.target,
+                    &|| self.is_over.load(Ordering::Relaxed),
+                )
             };
             let explained = explained.map_err(|fault| {
                 let detail = format!("the answers cannot be explained: {fault}");

@@ -173,7 +173,10 @@ const fn failed(reason: String) -> Heard {
 
 /// What is wrong with the row, without the place of the only row.
 fn told(faults: &[FieldError]) -> String {
-    let fault = |fault: &FieldError| format!("{}: {}", fault.pointer.trim_start_matches("/rows/0/"), fault.detail);
+    let fault = |fault: &FieldError| match fault.pointer.strip_prefix("/rows/0/") {
+        Some(column) => format!("{column}: {}", fault.detail),
+        None => fault.detail.clone(),
+    };
     faults.iter().take(MOST_FAULTS).map(fault).collect::<Vec<_>>().join("; ")
 }
 

@@ -133,7 +133,7 @@ pub(crate) async fn importance(
     let places = request.places(ready.bound.signature())?;
     let is_exact = state.versions.explainer(&ready, game).await?.found() == Found::Exactly;
     let rows = Arc::new(sample(&state, &ready, request.rows.as_deref(), is_exact).await?);
-    let answers = state.versions.answer(&ready, rows.clone(), Wanted::default()).await?;
+    let answers = state.versions.answer(&ready, rows.to_vec(), Wanted::default()).await?;
     let answers = answers.into_iter().map(|answer| of_class(answer.prediction, request.class.as_deref()));
     let answers = answers.collect::<Result<Vec<_>>>()?;
     let explanations = state.versions.explain(&ready, explaining, (rows.clone(), answers)).await?;

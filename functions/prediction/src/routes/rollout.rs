@@ -79,7 +79,7 @@ impl RolloutSettings {
             RolloutKind::Shadow => (Split::Shadow, 100.0),
         };
         let percent = self.percent.unwrap_or(usual);
-        if percent <= 0.0 {
+        if percent <= 0.0 || percent > 100.0 {
             let detail = format!("{percent} is out of range; it is above 0 and at most 100");
             return Err(Problem::field("/rollout/percent", detail));
         }

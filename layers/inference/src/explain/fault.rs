@@ -90,6 +90,9 @@ pub enum ExplainFault {
         /// How many there are.
         count: usize,
     },
+    /// Somebody who waited for it does no more.
+    #[error("it was stopped")]
+    Stopped,
     /// The model that is asked for its outputs failed.
     #[error("the model failed: {0}")]
     Predictor(String),

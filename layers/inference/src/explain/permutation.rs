@@ -62,8 +62,8 @@ impl Random {
 /// # Errors
 /// Row, background and grouping are not of one width, the background is empty, the budget is too small for two pairs of
 /// orders (`4 groups`), or the model fails or gives another number of outputs.
-pub fn permutation<E: std::fmt::Display>(
-    mut predict: impl FnMut(Rows<'_>) -> Result<Vec<f64>, E>,
+pub fn permutation(
+    mut predict: impl FnMut(Rows<'_>) -> Result<Vec<f64>, ExplainFault>,
     row: &[f64],
     background: Rows<'_>,
     (grouping, targets): (&Grouping, usize),
@@ -101,7 +101,7 @@ pub fn permutation<E: std::fmt::Display>(
         orders.push(order);
         if orders.len() * cost >= CHUNK || pair + 1 == pairs {
             let given = Rows::new(&asked, width)?;
-            let outputs = predict(given).map_err(|error| ExplainFault::Predictor(error.to_string()))?;
+            let outputs = predict(given)?;
             if outputs.len() != given.len() * targets {
                 let expected = given.len() * targets;
                 return Err(ExplainFault::Count { what: "outputs of the model", found: outputs.len(), expected });

@@ -17,6 +17,10 @@ use told::Told;
 
 /// Pairs of orders of a permutation estimate, where the budget allows them.
 const PAIRS: usize = 100;
+/// Rows that are explained exactly between two looks at whether somebody waits for them.
+const EXACT_ROWS: usize = 32;
+/// Rows that the model is asked for at a time, and between two such looks, for an estimate.
+const ESTIMATED_ROWS: usize = 512;
 /// Rows that a permutation estimate asks the model for at most, for each row that is explained.
 const MAX_EVALUATIONS: usize = 20_000;
 
@@ -124,23 +128,33 @@ impl ModelExplainer {
     }
 
     /// Explains the answers for some rows, which the model gave before. Of several values `target` is explained, from 0.
+    /// `is_over` is asked now and then, whether nobody waits for it any more.
     ///
     /// # Errors
-    /// The model fails, or answers with nothing that can be explained, or has no such target.
+    /// The model fails, or answers with nothing that can be explained, or has no such target; or it was stopped.
     pub fn explain(
         &self,
-        (model, bound): (&Model, &Bound),
-        rows: &[Row],
-        answers: &[Prediction],
+        of: (&Model, &Bound),
+        (rows, answers): (&[Row], &[Prediction]),
         target: usize,
+        is_over: &dyn Fn() -> bool,
     ) -> Result<Vec<Explanation>, ExplainFault> {
         let wrong = answers.iter().find_map(|answer| check_target(answer, target).err());
         match (&self.exact, wrong) {
             (_, Some(fault)) => Err(fault),
-            (Some(exact), None) => exact.explain(self, bound, (rows, answers), target),
+            (Some(exact), None) => {
+                let mut explained = Vec::with_capacity(rows.len());
+                for (rows, answers) in rows.chunks(EXACT_ROWS).zip(answers.chunks(EXACT_ROWS)) {
+                    if is_over() {
+                        return Err(ExplainFault::Stopped);
+                    }
+                    explained.extend(exact.explain(self, of.1, (rows, answers), target)?);
+                }
+                Ok(explained)
+            }
             (None, None) => {
                 let pairs = rows.iter().zip(answers);
-                pairs.map(|(row, answer)| self.estimate((model, bound), row, answer, target)).collect()
+                pairs.map(|(row, answer)| self.estimate(of, (row, answer), target, is_over)).collect()
             }
         }
     }
@@ -148,9 +162,9 @@ impl ModelExplainer {
     fn estimate(
         &self,
         (model, bound): (&Model, &Bound),
-        row: &Row,
-        answer: &Prediction,
+        (row, answer): (&Row, &Prediction),
         target: usize,
+        is_over: &dyn Fn() -> bool,
     ) -> Result<Explanation, ExplainFault> {
         let told = Told::of(answer, target)?;
         // A player's value is the row that it is taken from: 0 the one to explain, then those of the background.
@@ -167,9 +181,14 @@ impl ModelExplainer {
                 asked.iter().enumerate().map(|(feature, place)| source(*place)[feature].clone()).collect()
             };
             let rows: Vec<Row> = asked.iter().map(mixed).collect();
-            let outputs = model.run(bound.inputs(&rows)).map_err(|fault| fault.to_string())?;
-            let answers = bound.predictions(rows.len(), &outputs).map_err(|fault| fault.to_string())?;
-            answers.iter().map(|answer| told.in_answer(answer)).collect::<Result<Vec<f64>, String>>()
+            let mut found = Vec::with_capacity(rows.len());
+            for rows in rows.chunks(ESTIMATED_ROWS) {
+                if is_over() {
+                    return Err(ExplainFault::Stopped);
+                }
+                found.extend(told_of(&told, (model, bound), rows)?);
+            }
+            Ok(found)
         };
         let budget =
             Budget { evaluations: (2 * self.features * PAIRS).min(MAX_EVALUATIONS).max(4 * self.features), seed: 0 };
@@ -187,6 +206,22 @@ impl ModelExplainer {
             values: contributions.values().to_vec(),
             errors: Some(estimate.errors),
         })
+    }
+}
+
+/// What the model tells of some rows: by halves where it does not take them at once.
+fn told_of(told: &Told, (model, bound): (&Model, &Bound), rows: &[Row]) -> Result<Vec<f64>, ExplainFault> {
+    let failed = ExplainFault::Predictor;
+    match model.run(bound.inputs(rows)) {
+        Ok(outputs) => {
+            let answers = bound.predictions(rows.len(), &outputs).map_err(|fault| failed(fault.to_string()))?;
+            answers.iter().map(|answer| told.in_answer(answer).map_err(failed)).collect()
+        }
+        Err(fault) if rows.len() == 1 => Err(failed(fault.to_string())),
+        Err(_) => {
+            let (front, back) = rows.split_at(rows.len() / 2);
+            Ok([told_of(told, (model, bound), front)?, told_of(told, (model, bound), back)?].concat())
+        }
     }
 }
 

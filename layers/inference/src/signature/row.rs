@@ -108,8 +108,10 @@ impl Feature {
     /// What it holds, and what is expected.
     pub fn checked(&self, cell: Option<Cell>) -> Result<Cell, String> {
         let Some(cell) = cell else { return self.missing_cell("nothing") };
-        let is_finite = !matches!(cell, Cell::Number(number) if !number.is_finite());
-        if is_finite && self.is_allowed(&cell) {
+        if matches!(cell, Cell::Number(number) if !number.is_finite()) {
+            return Err(format!("it holds {}; a finite number is expected", held(&cell)));
+        }
+        if self.is_allowed(&cell) {
             return Ok(cell);
         }
         Err(format!("it holds {}; {} is expected", held(&cell), self.expectation()))

@@ -102,7 +102,14 @@ fn by_type(
             {
                 reading.error(&step(pointer, "HeartbeatSeconds"), "it has to be smaller than `TimeoutSeconds`");
             }
-            let resource = Resource::parse(reading.needed(pointer, object, "Resource")?);
+            let resource = reading.needed(pointer, object, "Resource")?;
+            if !resource.starts_with("arn:") && !resource.contains("${") {
+                let message = format!(
+                    "Step Functions takes an ARN here, and `{resource}` is none: it runs on this machine alone"
+                );
+                reading.warning(&step(pointer, "Resource"), message);
+            }
+            let resource = Resource::parse(resource);
             Kind::Task(Task { resource, timeout, heartbeat })
         }
         "Choice" => {

@@ -1,6 +1,8 @@
 //! What happens in an execution, by the names of Step Functions' history.
 //! Source: `HistoryEvent` in the Step Functions API reference.
 
+use std::collections::HashMap;
+
 use mandi_core::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -244,21 +246,26 @@ fn task_details(resource: &str) -> Value {
 }
 
 /// The history as `GetExecutionHistory` gives it: without what happened within executions of distributed maps, and
-/// without what only the journal needs.
+/// without what only the journal needs. Events are numbered one after the other, as there.
 #[must_use]
 pub fn history(entries: &[Entry]) -> Vec<Value> {
-    let shown = entries.iter().filter(|entry| !entry.branch.contains('#'));
-    let event = |entry: &Entry| {
-        let mut event = json!({
-            "timestamp": entry.at,
-            "type": entry.event.history_type()?,
-            "id": entry.id,
-            "previousEventId": entry.previous,
-        });
+    let mut shown = Vec::new();
+    // What stands for each entry: its own event, or that of the last shown one before it.
+    let mut numbers: HashMap<u64, usize> = HashMap::new();
+    for entry in entries {
+        let previous = numbers.get(&entry.previous).copied().unwrap_or(0);
+        let is_shown = !entry.branch.contains('#');
+        let Some(kind) = entry.event.history_type().filter(|_| is_shown) else {
+            numbers.insert(entry.id, previous);
+            continue;
+        };
+        let id = shown.len() + 1;
+        numbers.insert(entry.id, id);
+        let mut event = json!({ "timestamp": entry.at, "type": kind, "id": id, "previousEventId": previous });
         if let Some((name, details)) = entry.event.details() {
             event[name] = details;
         }
-        Some(event)
-    };
-    shown.filter_map(event).collect()
+        shown.push(event);
+    }
+    shown
 }

@@ -10,6 +10,8 @@ use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::basic::Compression;
+use parquet::file::metadata::RowGroupMetaData;
 
 use crate::error::TableError;
 use crate::inspect::SourceColumn;
@@ -29,9 +31,24 @@ pub(crate) fn is_one(start: &[u8]) -> bool {
 /// The rows that it says that it has, and its columns.
 pub(crate) fn inspect(input: &Input, limits: &Limits) -> Result<(u64, Vec<SourceColumn>), TableError> {
     let metadata = directory(input, limits)?;
+    check_compression(&metadata)?;
     let rows = group_rows(&metadata)?.iter().try_fold(0_u64, |sum, &rows| sum.checked_add(rows));
     let rows = rows.ok_or_else(|| malformed("its row counts overflow"))?;
     Ok((rows, metadata.schema().fields().iter().map(|field| types::column(field)).collect()))
+}
+
+/// Whether each column is compressed by what is read here.
+fn check_compression(metadata: &ArrowReaderMetadata) -> Result<(), TableError> {
+    let mut chunks = metadata.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
+    let unread = chunks.find(|chunk| matches!(chunk.compression(), Compression::BROTLI(_) | Compression::LZO));
+    match unread {
+        None => Ok(()),
+        Some(chunk) => {
+            let (name, codec) = (chunk.column_path().string(), chunk.compression());
+            let read = "zstd, snappy, gzip and lz4 are read";
+            Err(malformed(format!("column `{name}` is compressed by {codec}; {read}, write the file by one of them")))
+        }
+    }
 }
 
 /// Row groups, cut where they have more rows than a shard, and joined where several have no more together.

@@ -1,14 +1,12 @@
 #![expect(clippy::unwrap_used, reason = "tests state what must hold")]
 
-use std::convert::Infallible;
-
 use super::*;
 
 const BACKGROUND: [f64; 12] = [0.5, -1.0, 2.0, 1.5, 0.0, -0.5, -2.0, 1.0, 0.25, 1.0, 3.0, -1.0];
 const ROW: [f64; 3] = [2.0, -0.5, 1.0];
 
 /// A product of all three, and the first and third apart.
-fn model(rows: Rows<'_>) -> Result<Vec<f64>, Infallible> {
+fn model(rows: Rows<'_>) -> Result<Vec<f64>, ExplainFault> {
     Ok(rows.iter().flat_map(|row| [row[0] * row[1] * row[2], 3.0 * row[0] - row[2]]).collect())
 }
 
@@ -109,6 +107,12 @@ fn given_what_cannot_be_estimated_then_the_fault_says_why() {
     assert_eq!(narrow, Err(ExplainFault::Width { what: "row to explain", found: 2, expected: 3 }));
     let outputs = permutation(model, &ROW, background(), (&single, 1), budget(12));
     assert_eq!(outputs, Err(ExplainFault::Count { what: "outputs of the model", found: 24, expected: 12 }));
-    let failing = permutation(|_| Err("no memory"), &ROW, background(), (&single, 1), budget(12));
+    let failing = permutation(
+        |_| Err(ExplainFault::Predictor("no memory".to_owned())),
+        &ROW,
+        background(),
+        (&single, 1),
+        budget(12),
+    );
     assert_eq!(failing, Err(ExplainFault::Predictor("no memory".to_owned())));
 }

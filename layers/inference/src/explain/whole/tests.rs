@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Explanation, Found, ModelExplainer, Overall, Subject};
-use crate::explain::{Game, Space};
+use crate::explain::{ExplainFault, Game, Space};
 use crate::onnx::Model;
 use crate::signature::{Bound, Draft, Row, Scalar};
 
@@ -61,7 +61,7 @@ fn given_a_forest_behind_a_one_hot_encoder_then_contributions_are_of_the_signatu
     assert_eq!(explainer.found(), Found::Exactly);
     let rows: Vec<Row> = lots(100).iter().skip(60).map(|lot| fixture.row(lot)).collect();
     let answers = fixture.answers(&rows);
-    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 0).unwrap();
+    let explained = explainer.explain((&fixture.model, &fixture.bound), (&rows, &answers), 0, &|| false).unwrap();
     for (answer, explanation) in answers.iter().zip(explained) {
         let class = explanation.subject.class().unwrap().to_owned();
         let (_, output) = answer.probabilities.as_ref().unwrap().iter().find(|(name, _)| *name == class).unwrap();
@@ -84,7 +84,7 @@ fn given_an_origin_that_the_background_lacks_then_base_and_contributions_still_m
     let explainer = ModelExplainer::new(&fixture.file, &fixture.bound, background, Game::Interventional).unwrap();
     let rows: Vec<Row> = lots(8).iter().map(|lot| fixture.row(lot)).collect();
     let answers = fixture.answers(&rows);
-    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 0).unwrap();
+    let explained = explainer.explain((&fixture.model, &fixture.bound), (&rows, &answers), 0, &|| false).unwrap();
     for (answer, explanation) in answers.iter().zip(explained) {
         let label = answer.label.as_ref().unwrap().to_string();
         let (_, output) = answer.probabilities.as_ref().unwrap().iter().find(|(name, _)| *name == label).unwrap();
@@ -104,7 +104,7 @@ fn given_boosted_trees_of_two_classes_then_the_margin_of_the_second_is_explained
     let explainer = ModelExplainer::new(&fixture.file, &fixture.bound, background, Game::PathDependent).unwrap();
     let rows: Vec<Row> = (50..60).map(row).collect();
     let answers = fixture.answers(&rows);
-    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 0).unwrap();
+    let explained = explainer.explain((&fixture.model, &fixture.bound), (&rows, &answers), 0, &|| false).unwrap();
     for (answer, explanation) in answers.iter().zip(explained) {
         let margin = explanation.base + explanation.values.iter().sum::<f64>();
         let (name, output) = &answer.probabilities.as_ref().unwrap()[1];
@@ -145,7 +145,7 @@ fn given_a_linear_model_behind_a_one_hot_encoder_then_contributions_are_the_shap
     assert_eq!(explainer.found(), Found::Exactly);
     let rows = words(&fixture, 20..24);
     let answers = fixture.answers(&rows);
-    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 0).unwrap();
+    let explained = explainer.explain((&fixture.model, &fixture.bound), (&rows, &answers), 0, &|| false).unwrap();
     for ((row, answer), explanation) in rows.iter().zip(&answers).zip(explained) {
         let output = answer.value.unwrap();
         let sum = explanation.base + explanation.values.iter().sum::<f64>();
@@ -175,7 +175,7 @@ fn given_a_logistic_regression_then_the_margin_of_the_class_that_is_given_is_exp
     let explainer = ModelExplainer::new(&fixture.file, &fixture.bound, background, Game::PathDependent).unwrap();
     let rows = words(&fixture, 20..30);
     let answers = fixture.answers(&rows);
-    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 0).unwrap();
+    let explained = explainer.explain((&fixture.model, &fixture.bound), (&rows, &answers), 0, &|| false).unwrap();
     for (answer, explanation) in answers.iter().zip(explained) {
         let class = explanation.subject.class().unwrap();
         assert_eq!(Some(class.to_owned()), answer.label.as_ref().map(ToString::to_string));
@@ -199,7 +199,7 @@ fn given_a_linear_model_of_three_classes_then_margins_differ_as_the_shares_say()
         for answer in &mut answers {
             answer.label = answer.probabilities.as_ref().map(|classes| Scalar::Text(classes[label].0.clone()));
         }
-        let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 0).unwrap();
+        let explained = explainer.explain((&fixture.model, &fixture.bound), (&rows, &answers), 0, &|| false).unwrap();
         explained.iter().map(|one| one.base + one.values.iter().sum::<f64>()).collect()
     };
     let (first, second) = (margin(0), margin(1));
@@ -217,14 +217,14 @@ fn given_a_forest_of_three_targets_then_the_one_that_is_asked_for_is_explained_a
         ModelExplainer::new(&fixture.file, &fixture.bound, numbers(&fixture, 0..20), Game::Interventional).unwrap();
     let rows = numbers(&fixture, 20..24);
     let answers = fixture.answers(&rows);
-    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 1).unwrap();
+    let explained = explainer.explain((&fixture.model, &fixture.bound), (&rows, &answers), 1, &|| false).unwrap();
     for (answer, explanation) in answers.iter().zip(explained) {
         let output = answer.values.as_ref().unwrap()[1];
         let sum = explanation.base + explanation.values.iter().sum::<f64>();
         assert!((sum - output).abs() < TOLERANCE * output.abs().max(1.0), "{sum} is not {output}");
         assert_eq!(explanation.subject, Subject::Target(1));
     }
-    let refused = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 3).unwrap_err();
+    let refused = explainer.explain((&fixture.model, &fixture.bound), (&rows, &answers), 3, &|| false).unwrap_err();
     assert_eq!(refused.to_string(), "`target` is 3, and the answers have 3 numbers, which count from 0");
 }
 
@@ -235,7 +235,7 @@ fn given_a_model_without_trees_or_coefficients_then_features_are_permuted_and_th
         ModelExplainer::new(&fixture.file, &fixture.bound, numbers(&fixture, 0..20), Game::Interventional).unwrap();
     let rows = numbers(&fixture, 20..23);
     let answers = fixture.answers(&rows);
-    let explained = explainer.explain((&fixture.model, &fixture.bound), &rows, &answers, 0).unwrap();
+    let explained = explainer.explain((&fixture.model, &fixture.bound), (&rows, &answers), 0, &|| false).unwrap();
     for (answer, explanation) in answers.iter().zip(explained) {
         let label = answer.label.as_ref().unwrap().to_string();
         let (_, output) = answer.probabilities.as_ref().unwrap().iter().find(|(name, _)| *name == label).unwrap();
@@ -243,6 +243,19 @@ fn given_a_model_without_trees_or_coefficients_then_features_are_permuted_and_th
         assert!((sum - output).abs() < TOLERANCE, "{sum} is not {output}");
         assert_eq!((explanation.found, explanation.space), (Found::Estimated, Space::Probability));
         assert_eq!(explanation.errors.unwrap().len(), 5);
+    }
+}
+
+#[test]
+fn given_that_nobody_waits_then_it_stops() {
+    for name in ["svc_two", "forest_multi_output"] {
+        let fixture = fixture(&format!("tests/fixtures/exports/{name}.onnx"));
+        let explainer =
+            ModelExplainer::new(&fixture.file, &fixture.bound, numbers(&fixture, 0..20), Game::Interventional).unwrap();
+        let rows = numbers(&fixture, 20..21);
+        let answers = fixture.answers(&rows);
+        let stopped = explainer.explain((&fixture.model, &fixture.bound), (&rows, &answers), 0, &|| true);
+        assert_eq!(stopped, Err(ExplainFault::Stopped), "{name}");
     }
 }
 
