@@ -1,6 +1,7 @@
 //! What the prediction function needs at start.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,9 +43,12 @@ pub struct PredictionParts {
     pub inference_timeout: Duration,
 }
 
-/// What handlers see.
+/// What handlers see. A clone is the same one: a request makes several.
 #[derive(Clone)]
-pub struct PredictionState {
+pub struct PredictionState(Arc<Shared>);
+
+/// What clones share.
+pub struct Shared {
     pub(crate) gate: Gate,
     pub(crate) registry: Registry,
     pub(crate) serving: Serving,
@@ -93,7 +97,7 @@ impl PredictionState {
         );
         let fusions = Fusions::new(records, clock, audit.clone(), registry.clone(), serving.clone());
         let longest_work = inference_timeout + AFTER_INFERENCE;
-        Self {
+        Self(Arc::new(Shared {
             gate,
             serving,
             traffic,
@@ -107,12 +111,12 @@ impl PredictionState {
             uploads,
             background,
             longest_work,
-        }
+        }))
     }
 
     /// Files that are sent for later use, to be removed when nobody uses them.
     #[must_use]
-    pub const fn uploads(&self) -> &Uploads {
+    pub fn uploads(&self) -> &Uploads {
         &self.uploads
     }
 
@@ -129,6 +133,14 @@ impl PredictionState {
     pub async fn finish(&self) {
         self.settle().await;
         self.traffic.keep_all().await;
+    }
+}
+
+impl Deref for PredictionState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
     }
 }
 
