@@ -1,8 +1,9 @@
 //! Loaded models: each file once for a process, under a bound of memory, the least used ones given up first.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mandi_core::ports::{ObjectKey, Objects};
@@ -28,23 +29,46 @@ pub struct Engines {
     running: Arc<Semaphore>,
 }
 
+/// What a run may take that is done at once, on the thread of its request: less than to hand it to another one and back.
+const QUICK: Duration = Duration::from_micros(100);
+
 /// A model in memory.
 #[derive(Debug)]
 pub struct Loaded {
     model: Model,
     memory_bytes: u64,
+    /// What a row took in the slowest of the last runs, in nanoseconds; 0 before the first.
+    row_ns: AtomicU64,
 }
 
 impl Loaded {
     /// Reads a file.
     pub fn parse(content: &[u8]) -> Result<Self, mandi_inference::onnx::ModelFault> {
         let memory_bytes = (content.len() as u64 * MEMORY_BY_FILE).max(LEAST_MEMORY);
-        Ok(Self { model: Model::parse(content)?, memory_bytes })
+        Ok(Self { model: Model::parse(content)?, memory_bytes, row_ns: AtomicU64::new(0) })
     }
 
     /// The model.
     pub const fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// What the model gives for some rows, and a note of how long that took.
+    fn run(&self, bound: &Bound, rows: &[Row]) -> Result<Vec<Value>, ModelRunFault> {
+        let begun = Instant::now();
+        let outputs = self.model.run(bound.inputs(rows));
+        let row = begun.elapsed().as_nanos() / rows.len().max(1) as u128;
+        // One slow run counts for some: it is forgotten by an eighth with each.
+        let before = self.row_ns.load(Ordering::Relaxed);
+        let slowest = u64::try_from(row).unwrap_or(u64::MAX).max(before - before / 8).max(1);
+        self.row_ns.store(slowest, Ordering::Relaxed);
+        outputs
+    }
+
+    /// Whether so many rows are soon done, by what the last runs took.
+    fn is_quick(&self, rows: usize) -> bool {
+        let row_ns = self.row_ns.load(Ordering::Relaxed);
+        row_ns > 0 && u128::from(row_ns) * (rows as u128) < QUICK.as_nanos()
     }
 }
 
@@ -96,7 +120,12 @@ impl Engines {
     /// # Errors
     /// `unprocessable` when the model cannot take the rows, with its words; `unavailable` when it takes too long.
     pub async fn run(&self, loaded: Arc<Loaded>, bound: Arc<Bound>, rows: Arc<Vec<Row>>) -> Result<Vec<Value>> {
-        let outputs = self.compute(move |_| loaded.model.run(bound.inputs(&rows))).await?;
+        let outputs = if loaded.is_quick(rows.len()) {
+            catch_unwind(AssertUnwindSafe(|| loaded.run(&bound, &rows)))
+                .map_err(|_| Problem::internal("a model panicked"))?
+        } else {
+            self.compute(move |_| loaded.run(&bound, &rows)).await?
+        };
         outputs.map_err(|fault: ModelRunFault| refused(&fault))
     }
 
