@@ -66,6 +66,14 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
         serde_json::from_slice::<IgnoredAny>(body).map_err(|error| not_json(&error, body))?;
         return Err(Problem::new(ProblemKind::InvalidRequest, "the body is not a JSON object: send `{...}`"));
     }
+    // What is good is read at once; what is not is read again, to find where the fault is.
+    match serde_json::from_slice(body) {
+        Ok(value) => Ok(value),
+        Err(_) => at_fault(body),
+    }
+}
+
+fn at_fault<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| named(&error, body))?;
     deserializer.end().map_err(|error| {
